@@ -1,0 +1,60 @@
+using Mirror.Leadership.Core;
+
+namespace Mirror.Leadership.Membership;
+
+public enum SiteRole
+{
+    /// <summary>Starting, or waiting to learn who is primary.</summary>
+    Joining,
+    Replica,
+    Primary,
+
+    /// <summary>Primary in a planned switchover: proxies hold its requests.</summary>
+    HandingOver,
+
+    /// <summary>Was primary, its lease is gone; serves nothing.</summary>
+    Fenced,
+}
+
+/// <summary>What one node says of one site. Status, not rights: rights come from votes.</summary>
+/// <param name="Stored">Newest version received whole and checked by frame, safe on disk.</param>
+/// <param name="Verified">Newest version applied, every file and the root checked.</param>
+/// <param name="Warm">Version its running apps serve.</param>
+/// <param name="AppAddress">Where its warm app answers; null when none runs.</param>
+/// <param name="NewestTime">Capture time of <paramref name="Verified"/>.</param>
+/// <param name="Sentence">The last decision and its reason.</param>
+/// <param name="ProcessIds">Node, guard and apps.</param>
+public sealed record SiteHolding(
+    string Site, string Node, SiteRole Role, ulong Epoch, Position Stored, Position Verified, Position Warm,
+    string? AppAddress, DateTimeOffset? NewestTime, string Sentence, IReadOnlyList<int> ProcessIds);
+
+public sealed record ClusterMember(string Name, string Kind, string Address, bool Reachable, string State);
+
+/// <summary>Everything the catalogue says at one moment. Immutable.</summary>
+public sealed record ClusterSnapshot(IReadOnlyDictionary<string, ClusterMember> Members, IReadOnlyList<SiteHolding> Holdings)
+{
+    public static ClusterSnapshot Empty { get; } = new(new Dictionary<string, ClusterMember>(), []);
+
+    public IEnumerable<SiteHolding> Of(string site) => Holdings.Where(holding => holding.Site == site);
+
+    /// <summary>The holding with role Primary or HandingOver and the highest epoch, unless a higher epoch is known for the site; null when there is none.</summary>
+    public SiteHolding? PrimaryOf(string site)
+    {
+        var holdings = Of(site).ToList();
+        var highest = holdings.Count == 0 ? 0 : holdings.Max(holding => holding.Epoch);
+        return holdings.FirstOrDefault(holding =>
+            holding.Epoch == highest && holding.Role is SiteRole.Primary or SiteRole.HandingOver && holding.Epoch == highest);
+    }
+}
+
+/// <summary>The cluster's shared knowledge: who is there and what each node holds, spread by gossip. Eventually the same everywhere; never a right to write.</summary>
+public interface ICatalogue
+{
+    ClusterSnapshot Current { get; }
+
+    /// <summary>Completes at the next change after <paramref name="seen"/>; at once when <see cref="Current"/> is already another.</summary>
+    Task<ClusterSnapshot> ChangedSinceAsync(ClusterSnapshot seen, CancellationToken cancellation);
+
+    /// <summary>Replaces what this node says of a site. Spread at once to all reachable members; returns when they have it or after a short time-out.</summary>
+    Task PublishAsync(SiteHolding holding, CancellationToken cancellation);
+}

@@ -1,0 +1,72 @@
+namespace Mirror.Node.Configuration;
+
+/// <summary>mirror.yaml after validation: immutable, the same on all nodes. <c>{node}</c> in paths has been replaced by the name of the node it is read for.</summary>
+public sealed record MirrorConfig
+{
+    public required ClusterConfig Cluster { get; init; }
+    public required IReadOnlyDictionary<string, MemberConfig> Members { get; init; }
+    public required IReadOnlyDictionary<string, SiteConfig> Sites { get; init; }
+}
+
+/// <param name="Lease">Time a primary may write after a majority of voters renewed its lease; default 4 s, at least 1 s.</param>
+/// <param name="Pki">Directory with ca.crt and, per member, NAME.crt and NAME.key.</param>
+public sealed record ClusterConfig(string Name, TimeSpan Lease, string Pki);
+
+public enum MemberKind
+{
+    Node,
+    Proxy,
+    Witness,
+}
+
+/// <summary>A process of the cluster: node, proxy or witness. Every member listens for gRPC (mTLS) and for cluster gossip (mTLS).</summary>
+/// <param name="Address">Host name or IP the others reach it by.</param>
+/// <param name="State">Directory for all it keeps.</param>
+/// <param name="Listen">Proxies: addresses readers reach, e.g. <c>http://0.0.0.0:80</c>. Empty otherwise.</param>
+/// <param name="HoldFor">Proxies: how long a request may wait for a primary; default 30 s.</param>
+/// <param name="HoldRequests">Proxies: how many requests may wait at once; default 1,000.</param>
+/// <param name="AppPorts">Nodes: range of ports handed to apps.</param>
+public sealed record MemberConfig(
+    string Name, MemberKind Kind, string Address, int GrpcPort, int ClusterPort, string State,
+    IReadOnlyList<string> Listen, TimeSpan HoldFor, int HoldRequests, PortRange AppPorts)
+{
+    /// <summary>The Unix socket the command line speaks to.</summary>
+    public string ControlSocket => Path.Combine(State, "control.sock");
+}
+
+public readonly record struct PortRange(int First, int Last);
+
+/// <param name="Primary">Node that starts as primary of epoch 1.</param>
+/// <param name="Nodes">All nodes that hold the site, the primary included, in order of preference.</param>
+/// <param name="Voters">Members whose majority appoints the primary: the site's nodes and all witnesses, unless listed.</param>
+/// <param name="Hosts">Host names under which the primary's app is served. <c>*</c> for any other name.</param>
+/// <param name="MirrorHosts">Host names under which replicas' warm apps answer reads.</param>
+/// <param name="AutomaticFailover">False, or fewer than three voters: only <c>mirror promote</c> moves the site.</param>
+public sealed record SiteConfig(
+    string Name, string Primary, IReadOnlyList<string> Nodes, IReadOnlyList<string> Voters,
+    FilesConfig Files, IReadOnlyList<DatabaseConfig> Databases, IReadOnlyList<AppConfig> Apps,
+    IReadOnlyList<string> Hosts, IReadOnlyList<string> MirrorHosts, bool AutomaticFailover);
+
+/// <param name="Root">Absolute path of the site's files.</param>
+/// <param name="Exclude">Glob patterns relative to the root (<c>cache/**</c>); neither captured nor deleted.</param>
+/// <param name="Debounce">Quiet time after a change before a capture; default 200 ms.</param>
+/// <param name="Every">Longest time between captures that look at everything; default 5 min.</param>
+public sealed record FilesConfig(string Root, IReadOnlyList<string> Exclude, TimeSpan Debounce, TimeSpan Every);
+
+public enum DatabaseKind
+{
+    Sqlite,
+    Postgres,
+}
+
+/// <param name="Path">SQLite: path of the database file relative to the site's root.</param>
+/// <param name="Connection">PostgreSQL: Npgsql connection string, with the database's name; a password comes from PGPASSFILE or PGPASSWORD.</param>
+public sealed record DatabaseConfig(string Name, DatabaseKind Kind, string? Path, string? Connection);
+
+/// <param name="Command">Program and arguments; <c>{port} {address} {root} {slot} {role} {database:NAME}</c> are replaced, here and in the environment.</param>
+/// <param name="Health">Path that answers 2xx when the app can serve, e.g. <c>/healthz</c>.</param>
+/// <param name="StartWithin">Time to become healthy; default 30 s.</param>
+/// <param name="StopWithin">Time to stop on SIGTERM before SIGKILL; default 5 s.</param>
+public sealed record AppConfig(
+    string Name, IReadOnlyList<string> Command, IReadOnlyDictionary<string, string> Environment,
+    string Health, TimeSpan StartWithin, TimeSpan StopWithin);
