@@ -16,4 +16,8 @@ public sealed record VersionRecord(
     long Entries,
     long Bytes,
     IReadOnlyList<string> Dumps,
-    ContentHash Chain);
+    ContentHash Chain)
+{
+    /// <summary>The chain hash this record has after a parent with the given one.</summary>
+    public ContentHash ChainFrom(ContentHash parentChain) => throw new NotImplementedException();
+}

@@ -20,7 +20,8 @@ public sealed record KeptVersion(VersionRecord Record, bool Restorable, string N
 
 /// <summary>Where the live tree is and which version it started from.</summary>
 /// <param name="Tree">Directory apps run in: a slot, or the site's root before it was adopted.</param>
-public sealed record LiveTree(string Tree, VersionId Version);
+/// <param name="Slot"><c>a</c>, <c>b</c>, or <c>live</c> for a root that never was a slot.</param>
+public sealed record LiveTree(string Tree, string Slot, VersionId Version);
 
 public sealed record StoreFinding(string What, string Remedy);
 
@@ -40,8 +41,9 @@ public sealed record StoreProgress(string Step, long Done, long Total);
 public sealed class VersionStore : IAsyncDisposable
 {
     /// <param name="directory">Created when absent (0700).</param>
+    /// <param name="privatePaths">Paths inside slots that belong to apps (live database files) and are no part of a version.</param>
     /// <exception cref="StoreException">Locked by another process, of a newer format, or another site's.</exception>
-    public static Task<VersionStore> OpenAsync(string directory, string site, TimeProvider time, CancellationToken cancellation) => throw new NotImplementedException();
+    public static Task<VersionStore> OpenAsync(string directory, string site, TimeProvider time, CancellationToken cancellation, Func<EntryPath, bool>? privatePaths = null) => throw new NotImplementedException();
 
     public string Directory => throw new NotImplementedException();
     public string Site => throw new NotImplementedException();
@@ -96,6 +98,17 @@ public sealed class VersionStore : IAsyncDisposable
 
     /// <summary>A root that was never a slot: captured where it is, until the node becomes a replica.</summary>
     public Task<LiveTree> BeginCapturingAsync(string root, CancellationToken cancellation) => throw new NotImplementedException();
+
+    /// <summary>The live tree while capturing, also after a restart; null while holding.</summary>
+    public LiveTree? Live => throw new NotImplementedException();
+
+    /// <summary>For the embedded form, where captures are staged in the same store: stat keys and signatures of the source as of <see cref="Head"/>.</summary>
+    public Task RememberSourceAsync(
+        IReadOnlyDictionary<EntryPath, StatKey> statKeys, IReadOnlyDictionary<ContentHash, BlockSignature> newSignatures, CancellationToken cancellation) => throw new NotImplementedException();
+
+    /// <summary>Makes <paramref name="root"/> a link to <c>current</c> on a node that holds: it must be absent, an empty directory, or that link already.</summary>
+    /// <exception cref="StoreException">Something else is there; says what to do.</exception>
+    public Task AdoptRootLinkAsync(string root, CancellationToken cancellation) => throw new NotImplementedException();
 
     /// <summary>Stat keys of the live tree as of <see cref="Head"/>, for the change test.</summary>
     public IReadOnlyDictionary<EntryPath, StatKey> StatKeys => throw new NotImplementedException();
