@@ -6,6 +6,9 @@ public sealed record MirrorConfig
     public required ClusterConfig Cluster { get; init; }
     public required IReadOnlyDictionary<string, MemberConfig> Members { get; init; }
     public required IReadOnlyDictionary<string, SiteConfig> Sites { get; init; }
+
+    /// <summary>What is allowed, but probably not wanted: too few voters for automatic failover, an app that never hears its port.</summary>
+    public IReadOnlyList<ConfigFault> Warnings { get; init; } = [];
 }
 
 /// <param name="Lease">Time a primary may write after a majority of voters renewed its lease; default 4 s, at least 1 s.</param>

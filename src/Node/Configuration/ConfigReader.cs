@@ -1,0 +1,161 @@
+namespace Mirror.Node.Configuration;
+
+/// <summary>From the tree of a file to the records of a configuration. What one key must be is said here; what keys must be to each other, in <see cref="ConfigRules"/>.</summary>
+internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults, Overrides overrides)
+{
+    private const int DefaultGrpcPort = 7400;
+    private const int DefaultClusterPort = 7401;
+    private static readonly PortRange DefaultAppPorts = new(20000, 20999);
+
+    public MirrorConfig Read()
+    {
+        var top = new Section(map, [], faults, overrides);
+        var cluster = ReadCluster(top.Child("cluster"));
+        var members = new Dictionary<string, MemberConfig>(StringComparer.Ordinal);
+        foreach (var (key, kind) in MemberSections)
+        {
+            foreach (var (name, section) in top.Children(key))
+            {
+                if (!members.TryAdd(name, ReadMember(name, kind, section)))
+                {
+                    top.Fault($"{key}.{name}", $"'{name}' already names another member.", "Nodes, proxies and witnesses share one set of names; choose another.");
+                }
+            }
+        }
+
+        if (!members.Values.Any(one => one.Kind == MemberKind.Node))
+        {
+            top.Fault("nodes", "No node is listed.", "Add `nodes:` with at least one server.");
+        }
+
+        var sites = new Dictionary<string, SiteConfig>(StringComparer.Ordinal);
+        foreach (var (name, section) in top.Children("sites"))
+        {
+            sites[name] = ReadSite(name, section, members);
+        }
+
+        if (sites.Count == 0 && !top.Has("sites"))
+        {
+            top.Fault("sites", "No site is listed.", "Add `sites:` with what is to be mirrored.");
+        }
+
+        top.Close();
+        overrides.ReportUnknown(faults);
+
+        var config = new MirrorConfig { Cluster = cluster, Members = members, Sites = sites };
+        new ConfigRules(config, member, faults).Check();
+        return config with
+        {
+            Sites = sites.ToDictionary(pair => pair.Key, pair => pair.Value with
+            {
+                AutomaticFailover = pair.Value.AutomaticFailover && pair.Value.Voters.Count >= ConfigRules.FewestVoters,
+                Files = pair.Value.Files with { Root = ForMember(pair.Value.Files.Root) },
+                Databases = [.. pair.Value.Databases.Select(database => database with { Connection = database.Connection is { } text ? ForMember(text) : null })],
+            }, StringComparer.Ordinal),
+            Warnings = faults.Warnings,
+        };
+    }
+
+    /// <summary>Keys under which members stand, by their kind.</summary>
+    public static readonly IReadOnlyList<(string Key, MemberKind Kind)> MemberSections =
+        [("nodes", MemberKind.Node), ("proxies", MemberKind.Proxy), ("witnesses", MemberKind.Witness)];
+
+    private static ClusterConfig ReadCluster(Section section)
+    {
+        var name = section.Text("name");
+        var cluster = new ClusterConfig(
+            name,
+            section.Duration("lease", TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
+            section.AbsolutePath("pki", "/etc/mirror/pki"));
+        if (name.Length > 0 && !Section.IsName(name))
+        {
+            section.Fault("name", $"'{name}' cannot be a name.", "Names are 1 to 63 of a-z, 0-9 and '-', and begin with a letter or digit.");
+        }
+
+        section.Close();
+        return cluster;
+    }
+
+    private static MemberConfig ReadMember(string name, MemberKind kind, Section section)
+    {
+        var proxy = kind == MemberKind.Proxy;
+        var member = new MemberConfig(
+            name,
+            kind,
+            section.Text("address"),
+            section.Port("grpc-port", DefaultGrpcPort),
+            section.Port("cluster-port", DefaultClusterPort),
+            section.AbsolutePath("state", "/var/lib/mirror").Replace("{node}", name, StringComparison.Ordinal),
+            proxy ? section.Texts("listen", required: true) : [],
+            proxy ? section.Duration("hold-for", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromMinutes(10)) : TimeSpan.Zero,
+            proxy ? section.Integer("hold-requests", 1000, 0, 1_000_000) : 0,
+            kind == MemberKind.Node ? section.Ports("app-ports", DefaultAppPorts) : default);
+        section.Close();
+        return member;
+    }
+
+    private static SiteConfig ReadSite(string name, Section section, Dictionary<string, MemberConfig> members)
+    {
+        var primary = section.Text("primary");
+        var nodes = section.Texts("nodes", required: true);
+        var voters = section.Has("voters")
+            ? section.Texts("voters", required: true)
+            : [.. nodes, .. members.Values.Where(member => member.Kind == MemberKind.Witness).Select(member => member.Name)];
+        var site = new SiteConfig(
+            name, primary, nodes, voters,
+            ReadFiles(section.Child("files")),
+            [.. section.Children("databases").Select(child => ReadDatabase(child.Name, child.Section))],
+            [.. section.Children("apps").Select(child => ReadApp(child.Name, child.Section))],
+            [.. section.Texts("hosts").Select(host => host.ToLowerInvariant())],
+            [.. section.Texts("mirror-hosts").Select(host => host.ToLowerInvariant())],
+            section.Flag("automatic-failover", true));
+        section.Close();
+        return site;
+    }
+
+    private static FilesConfig ReadFiles(Section section)
+    {
+        var files = new FilesConfig(
+            section.AbsolutePath("root"),
+            section.Texts("exclude"),
+            section.Duration("debounce", TimeSpan.FromMilliseconds(200), TimeSpan.Zero, TimeSpan.FromHours(1)),
+            section.Duration("every", TimeSpan.FromMinutes(5), TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)));
+        section.Close();
+        return files;
+    }
+
+    private static DatabaseConfig ReadDatabase(string name, Section section)
+    {
+        var sqlite = section.Has("sqlite");
+        var postgres = section.Has("postgres");
+        var database = new DatabaseConfig(
+            name,
+            postgres && !sqlite ? DatabaseKind.Postgres : DatabaseKind.Sqlite,
+            sqlite ? section.Text("sqlite") : null,
+            postgres ? section.Text("postgres") : null);
+        if (sqlite == postgres)
+        {
+            section.FaultHere(
+                sqlite ? "A database is of one kind, not two." : "The kind of database is missing.",
+                "Write `sqlite: data/site.db` (a path below the site's root) or `postgres: \"Host=…;Database=…;Username=…\"`.");
+        }
+
+        section.Close();
+        return database;
+    }
+
+    private static AppConfig ReadApp(string name, Section section)
+    {
+        var app = new AppConfig(
+            name,
+            section.Texts("command", required: true),
+            section.Pairs("environment"),
+            section.Text("health"),
+            section.Duration("start-within", TimeSpan.FromSeconds(30), TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)),
+            section.Duration("stop-within", TimeSpan.FromSeconds(5), TimeSpan.Zero, TimeSpan.FromHours(1)));
+        section.Close();
+        return app;
+    }
+
+    private string ForMember(string text) => member is null ? text : text.Replace("{node}", member, StringComparison.Ordinal);
+}

@@ -1,0 +1,321 @@
+using System.Data.Common;
+using System.Text.RegularExpressions;
+
+namespace Mirror.Node.Configuration;
+
+/// <summary>What the keys of a configuration must be to each other. Adds faults at the key to change; keys that are already at fault are passed over.</summary>
+internal sealed partial class ConfigRules(MirrorConfig config, string? member, FaultList faults)
+{
+    /// <summary>With two voters one cannot outvote a silent other; the third makes a majority.</summary>
+    public const int FewestVoters = 3;
+
+    // Names of files in the pki directory that are not a member's.
+    private static readonly string[] ReservedMembers = ["ca", "admin"];
+
+    // What PostgreSQL's driver takes for the parts of a connection string.
+    private static readonly string[] PasswordWords = ["password", "pwd", "psw"];
+    private static readonly string[] HostWords = ["host", "server"];
+    private static readonly string[] DatabaseWords = ["database", "db"];
+
+    public void Check()
+    {
+        if (member is not null && !config.Members.ContainsKey(member))
+        {
+            faults.Add("(member)", $"This process is to be '{member}', which the file does not list.", Spelling.Suggest(member, [.. config.Members.Keys]));
+        }
+
+        foreach (var one in config.Members.Values)
+        {
+            CheckMember(one);
+        }
+
+        new PortRules(config, faults).Check();
+        foreach (var site in config.Sites.Values)
+        {
+            CheckReferences(site);
+            CheckVoters(site);
+            CheckFiles(site);
+            CheckDatabases(site);
+            CheckApps(site);
+        }
+
+        CheckSharedPaths();
+        CheckHosts();
+    }
+
+    public static string KeyOf(MemberConfig one) => $"{ConfigReader.MemberSections.First(pair => pair.Kind == one.Kind).Key}.{one.Name}";
+
+    private void CheckMember(MemberConfig one)
+    {
+        if (ReservedMembers.Contains(one.Name))
+        {
+            faults.Add(KeyOf(one), $"'{one.Name}' is reserved for the cluster's own certificates.", "Choose another name.");
+        }
+
+        if (one.Address.Length > 0 && Uri.CheckHostName(one.Address) == UriHostNameType.Unknown)
+        {
+            faults.Add($"{KeyOf(one)}.address", $"'{one.Address}' is neither a host name nor an IP address.", "Write what the others reach this machine by, without scheme or port.");
+        }
+        else if (System.Net.IPAddress.TryParse(one.Address, out var ip) && (ip.Equals(System.Net.IPAddress.Any) || ip.Equals(System.Net.IPAddress.IPv6Any)))
+        {
+            faults.Add($"{KeyOf(one)}.address", $"'{one.Address}' stands for every address; nobody can connect to it.", "Write the address the other members reach this machine by.");
+        }
+    }
+
+    private void CheckReferences(SiteConfig site)
+    {
+        var nodes = config.Members.Values.Where(one => one.Kind == MemberKind.Node).Select(one => one.Name).ToList();
+        for (var i = 0; i < site.Nodes.Count; i++)
+        {
+            CheckReference($"sites.{site.Name}.nodes[{i}]", site.Nodes, i, nodes, "node");
+        }
+
+        for (var i = 0; i < site.Voters.Count && !ReferenceEquals(site.Voters, site.Nodes); i++)
+        {
+            // Voters that are not listed come from the nodes and were checked there.
+            if (faults.WhereIs($"sites.{site.Name}.voters") != faults.WhereIs($"sites.{site.Name}"))
+            {
+                CheckReference($"sites.{site.Name}.voters[{i}]", site.Voters, i, [.. config.Members.Keys], "member");
+            }
+        }
+
+        if (site.Primary.Length > 0 && site.Nodes.Count > 0 && !site.Nodes.Contains(site.Primary))
+        {
+            faults.Add($"sites.{site.Name}.primary", $"'{site.Primary}' is not among the site's nodes.", Spelling.Suggest(site.Primary, [.. site.Nodes]));
+        }
+    }
+
+    private void CheckReference(string key, IReadOnlyList<string> list, int index, IReadOnlyList<string> known, string what)
+    {
+        var name = list[index];
+        if (name.Length == 0)
+        {
+            return;
+        }
+
+        if (!known.Contains(name))
+        {
+            var other = config.Members.TryGetValue(name, out var found) ? $" It is a {found.Kind.ToString().ToLowerInvariant()}." : "";
+            faults.Add(key, $"There is no {what} called '{name}'.{other}", Spelling.Suggest(name, [.. known]));
+        }
+        else if (list.Take(index).Contains(name))
+        {
+            faults.Add(key, $"'{name}' stands twice.", "Remove one.");
+        }
+    }
+
+    private void CheckVoters(SiteConfig site)
+    {
+        if (site.AutomaticFailover && site.Voters.Distinct().Count() < FewestVoters)
+        {
+            faults.Warn(
+                $"sites.{site.Name}.automatic-failover", $"{site.Voters.Count} voter{(site.Voters.Count == 1 ? "" : "s")} cannot decide who lives; automatic failover is off for this site.",
+                "Add a node or a witness so that there are three voters. `mirror promote` works meanwhile.");
+        }
+    }
+
+    private void CheckFiles(SiteConfig site)
+    {
+        if (site.Files.Root == "/")
+        {
+            faults.Add($"sites.{site.Name}.files.root", "The whole file system cannot be a site.", "Name the directory the site lives in.");
+        }
+
+        for (var i = 0; i < site.Files.Exclude.Count; i++)
+        {
+            var pattern = site.Files.Exclude[i];
+            var key = $"sites.{site.Name}.files.exclude[{i}]";
+            if (pattern.StartsWith('/') || pattern.Split('/').Any(part => part is "." or ".."))
+            {
+                faults.Add(key, $"'{pattern}' leaves the site's root.", "Patterns are relative to the root, e.g. cache/**.");
+            }
+            else if (IsReserved(pattern))
+            {
+                faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Remove the pattern.");
+            }
+        }
+    }
+
+    private void CheckDatabases(SiteConfig site)
+    {
+        foreach (var database in site.Databases)
+        {
+            var key = $"sites.{site.Name}.databases.{database.Name}";
+            if (database.Path is { Length: > 0 } path)
+            {
+                CheckSqlite(site, database, $"{key}.sqlite", path);
+            }
+
+            if (database.Connection is { Length: > 0 } connection)
+            {
+                CheckPostgres($"{key}.postgres", connection);
+            }
+        }
+    }
+
+    private void CheckSqlite(SiteConfig site, DatabaseConfig database, string key, string path)
+    {
+        if (path.StartsWith('/') || path.EndsWith('/') || path.Split('/').Any(part => part is "" or "." or ".."))
+        {
+            faults.Add(key, $"'{path}' is not a path below the site's root.", "Write it relative to files.root, e.g. data/wiki.db; keep the database inside the root.");
+        }
+        else if (IsReserved(path))
+        {
+            faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Keep the database elsewhere below the root.");
+        }
+        else if (site.Databases.TakeWhile(other => other != database).FirstOrDefault(other => other.Path == path) is { } first)
+        {
+            faults.Add(key, $"The file is already the database '{first.Name}'.", "Remove one of the two.");
+        }
+    }
+
+    private void CheckPostgres(string key, string connection)
+    {
+        DbConnectionStringBuilder parts;
+        try
+        {
+            parts = new DbConnectionStringBuilder { ConnectionString = connection };
+        }
+        catch (ArgumentException)
+        {
+            // The text may hold a password, so it is not repeated.
+            faults.Add(key, "This is not a connection string.", "Write `Host=localhost;Database=shop;Username=mirror`.");
+            return;
+        }
+
+        if (PasswordWords.Any(parts.ContainsKey))
+        {
+            faults.Add(key, "The connection holds a password, which every reader of this file would see.", "Remove it, put it in a password file, and name that in PGPASSFILE for the mirror process.");
+        }
+
+        if (!HostWords.Any(parts.ContainsKey))
+        {
+            faults.Add(key, "The connection names no host.", "Add `Host=localhost;` (or the directory of PostgreSQL's socket).");
+        }
+
+        // A replica's private databases are called NAME_mirror_a and NAME_mirror_b; PostgreSQL cuts names at 63 bytes.
+        var name = DatabaseWords.Where(parts.ContainsKey).Select(part => parts[part] as string).FirstOrDefault() ?? "";
+        if (name.Length == 0)
+        {
+            faults.Add(key, "The connection names no database.", "Add `Database=…;`.");
+        }
+        else if (System.Text.Encoding.UTF8.GetByteCount(name) > 54)
+        {
+            faults.Add(key, $"The database's name is longer than 54 bytes: '{name}'.", "Rename it; replicas add 9 to it, and PostgreSQL allows 63.");
+        }
+    }
+
+    private void CheckApps(SiteConfig site)
+    {
+        foreach (var app in site.Apps)
+        {
+            var key = $"sites.{site.Name}.apps.{app.Name}";
+            if (app.Health.Length > 0 && !app.Health.StartsWith('/'))
+            {
+                faults.Add($"{key}.health", $"'{app.Health}' is not a path.", "It begins with a slash, e.g. /healthz; host and port are the app's.");
+            }
+
+            for (var i = 0; i < app.Command.Count; i++)
+            {
+                CheckPlaceholders(site, $"{key}.command[{i}]", app.Command[i]);
+            }
+
+            foreach (var (name, value) in app.Environment)
+            {
+                CheckPlaceholders(site, $"{key}.environment.{name}", value);
+                if (name.Length == 0 || name.AsSpan().IndexOfAny('=', '\0') >= 0)
+                {
+                    faults.Add($"{key}.environment.{name}", $"'{name}' cannot name an environment variable.", "Use letters, digits and '_'.");
+                }
+            }
+
+            if (app.Command.Count > 0 && !app.Command.Concat(app.Environment.Values).Any(text => text.Contains("{port}", StringComparison.Ordinal)))
+            {
+                faults.Warn(key, "Neither command nor environment holds {port}.", "Every boot of an app gets a port of its own; hand it over with {port}, or the health check will not find the app.");
+            }
+        }
+    }
+
+    private void CheckPlaceholders(SiteConfig site, string key, string text)
+    {
+        foreach (var name in DatabasePlaceholder().Matches(text).Select(match => match.Groups[1].Value))
+        {
+            if (!site.Databases.Any(database => database.Name == name))
+            {
+                faults.Add(key, $"{{database:{name}}} names no database of the site.", Spelling.Suggest(name, [.. site.Databases.Select(database => database.Name)]));
+            }
+        }
+    }
+
+    // One machine may run several members, told apart by {node} in their paths; and no site may contain another or the state that mirrors it.
+    private void CheckSharedPaths()
+    {
+        var members = config.Members.Values.ToList();
+        for (var i = 0; i < members.Count; i++)
+        {
+            if (members.Take(i).FirstOrDefault(other => SameMachine(other, members[i]) && Nested(other.State, members[i].State)) is { } other)
+            {
+                faults.Add($"{KeyOf(members[i])}.state", $"{other.Name} on the same address keeps its state in {other.State}.", "Give each its own directory, e.g. /var/lib/mirror/{node}.");
+            }
+        }
+
+        var roots = new List<(MemberConfig Node, string Site, string Root)>();
+        foreach (var site in config.Sites.Values.Where(site => site.Files.Root.StartsWith('/')))
+        {
+            var key = $"sites.{site.Name}.files.root";
+            foreach (var node in site.Nodes.Distinct().Where(config.Members.ContainsKey).Select(name => config.Members[name]))
+            {
+                var root = site.Files.Root.Replace("{node}", node.Name, StringComparison.Ordinal);
+                if (Inside(node.State, root) || Inside(root, node.State + "/sites"))
+                {
+                    faults.Add(key, $"On {node.Name} the site's root {root} and the state {node.State} contain each other.", "Keep them side by side on the same file system.");
+                }
+
+                if (roots.FirstOrDefault(other => SameMachine(other.Node, node) && Nested(other.Root, root)) is { Site: not null } taken)
+                {
+                    faults.Add(
+                        key, $"On {node.Name}, {root} is also in the way of {(taken.Site == site.Name ? $"node {taken.Node.Name}" : $"site {taken.Site}")} ({taken.Root}).",
+                        taken.Site == site.Name ? "Nodes on one address need roots of their own: put {node} into the path." : "Sites cannot overlap; give each its own directory.");
+                    break;
+                }
+
+                roots.Add((node, site.Name, root));
+            }
+        }
+    }
+
+    private void CheckHosts()
+    {
+        var taken = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var site in config.Sites.Values)
+        {
+            foreach (var (list, hosts) in new[] { ("hosts", site.Hosts), ("mirror-hosts", site.MirrorHosts) })
+            {
+                for (var i = 0; i < hosts.Count; i++)
+                {
+                    var key = $"sites.{site.Name}.{list}[{i}]";
+                    if (hosts[i].Length > 0 && hosts[i] != "*" && Uri.CheckHostName(hosts[i]) == UriHostNameType.Unknown)
+                    {
+                        faults.Add(key, $"'{hosts[i]}' is not a host name.", "Write the name without scheme and port, or \"*\" for every other name.");
+                    }
+                    else if (hosts[i].Length > 0 && !taken.TryAdd(hosts[i], key))
+                    {
+                        faults.Add(key, $"'{hosts[i]}' is already served by {taken[hosts[i]]}.", "A host name leads to one place; remove one.");
+                    }
+                }
+            }
+        }
+    }
+
+    private static bool IsReserved(string path) => path == ".mirror" || path.StartsWith(".mirror/", StringComparison.Ordinal);
+
+    private static bool SameMachine(MemberConfig one, MemberConfig other) => string.Equals(one.Address, other.Address, StringComparison.OrdinalIgnoreCase);
+
+    private static bool Inside(string path, string directory) =>
+        path == directory || path.StartsWith(directory.TrimEnd('/') + "/", StringComparison.Ordinal);
+
+    private static bool Nested(string one, string other) => one.Length > 0 && other.Length > 0 && (Inside(one, other) || Inside(other, one));
+
+    [GeneratedRegex("\\{database:([^}]*)\\}", RegexOptions.CultureInvariant)]
+    private static partial Regex DatabasePlaceholder();
+}

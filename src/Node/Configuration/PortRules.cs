@@ -1,0 +1,124 @@
+using System.Net;
+
+namespace Mirror.Node.Configuration;
+
+/// <summary>No two listeners of one machine may ask for the same port, whether of one member or of several that share an address.</summary>
+internal sealed class PortRules(MirrorConfig config, FaultList faults)
+{
+    private readonly List<Claim> _claims = [];
+
+    /// <param name="Host">Address it listens on; members listen on theirs, readers' listeners also on all (<c>*</c>).</param>
+    private sealed record Claim(string Machine, string Host, int First, int Last, string Key, string What);
+
+    public void Check()
+    {
+        foreach (var member in config.Members.Values)
+        {
+            var key = ConfigRules.KeyOf(member);
+            var machine = Normal(member.Address);
+            Add(new Claim(machine, machine, member.GrpcPort, member.GrpcPort, $"{key}.grpc-port", $"{member.Name}'s grpc-port"));
+            Add(new Claim(machine, machine, member.ClusterPort, member.ClusterPort, $"{key}.cluster-port", $"{member.Name}'s cluster-port"));
+            if (member.Kind == MemberKind.Node)
+            {
+                Add(new Claim(machine, machine, member.AppPorts.First, member.AppPorts.Last, $"{key}.app-ports", $"{member.Name}'s app-ports"));
+                CheckEnoughAppPorts(member, $"{key}.app-ports");
+            }
+
+            for (var i = 0; i < member.Listen.Count; i++)
+            {
+                CheckListen(member, machine, $"{key}.listen[{i}]", member.Listen[i]);
+            }
+        }
+    }
+
+    private void CheckListen(MemberConfig member, string machine, string key, string listen)
+    {
+        if (listen.Length == 0)
+        {
+            return;
+        }
+
+        if (!ListenAddress.TryParse(listen, out var address))
+        {
+            faults.Add(
+                key, $"'{listen}' is not an address to listen on.",
+                listen.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
+                    ? "The proxy serves plain http; let what stands before it end TLS, and write http://127.0.0.1:8080 here."
+                    : "Write http://, an IP address or localhost, and a port: http://0.0.0.0:80.");
+            return;
+        }
+
+        Add(new Claim(machine, address.IsAny ? "*" : Normal(address.Ip.ToString()), address.Port, address.Port, key, $"{member.Name}'s listen address {listen}"));
+    }
+
+    private void CheckEnoughAppPorts(MemberConfig node, string key)
+    {
+        // Two boots of each app overlap while one takes over from the other.
+        var needed = 2 * config.Sites.Values.Where(site => site.Nodes.Contains(node.Name)).Sum(site => site.Apps.Count);
+        var there = node.AppPorts.Last - node.AppPorts.First + 1;
+        if (there < needed)
+        {
+            faults.Add(key, $"The range has {there} ports; the apps of {node.Name}'s sites need {needed}.", "Widen the range: each app needs two, the old boot and the new.");
+        }
+    }
+
+    private void Add(Claim claim)
+    {
+        var taken = _claims.Find(other =>
+            other.Machine == claim.Machine && (other.Host == claim.Host || other.Host == "*" || claim.Host == "*")
+            && other.First <= claim.Last && claim.First <= other.Last);
+        if (taken is null)
+        {
+            _claims.Add(claim);
+            return;
+        }
+
+        var ports = claim.First == claim.Last ? $"Port {claim.First}" : $"Ports {claim.First}-{claim.Last}";
+        faults.Add(claim.Key, $"{ports} on {claim.Machine} would clash with {taken.What}.", "Choose another port.");
+    }
+
+    private static string Normal(string address) =>
+        string.Equals(address, "localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback.ToString()
+        : IPAddress.TryParse(address, out var ip) ? ip.ToString()
+        : address.ToLowerInvariant();
+}
+
+/// <summary>Where a proxy waits for readers: <c>http://0.0.0.0:80</c>, <c>http://localhost:8080</c>, <c>http://[::1]:8080</c>, <c>http://*:80</c>.</summary>
+public sealed record ListenAddress(IPAddress Ip, int Port)
+{
+    public bool IsAny => Ip.Equals(IPAddress.Any) || Ip.Equals(IPAddress.IPv6Any);
+
+    public static bool TryParse(string text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out ListenAddress? address)
+    {
+        address = null;
+        const string scheme = "http://";
+        if (!text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase))
+        {
+            return false;
+        }
+
+        var rest = text[scheme.Length..].TrimEnd('/');
+        var colon = rest.LastIndexOf(':');
+        var host = colon < 0 ? rest : rest[..colon];
+        var port = 80;
+        if (colon >= 0 && !rest.EndsWith(']') && (!int.TryParse(rest[(colon + 1)..], System.Globalization.NumberStyles.None, null, out port) || port is < 1 or > 65535))
+        {
+            return false;
+        }
+
+        if (rest.EndsWith(']'))
+        {
+            host = rest;
+        }
+
+        var ip = host switch
+        {
+            "*" => IPAddress.Any,
+            "localhost" => IPAddress.Loopback,
+            _ when host.StartsWith('[') == host.Contains(':') => IPAddress.TryParse(host.Trim('[', ']'), out var parsed) ? parsed : null,
+            _ => null,
+        };
+        address = ip is null ? null : new ListenAddress(ip, port);
+        return address is not null;
+    }
+}
