@@ -1,4 +1,7 @@
+using System.Buffers;
+using Google.Protobuf;
 using Mirror.Store.Manifests;
+using Mirror.Store.Records;
 using Mirror.Store.Versions;
 
 namespace Mirror.Store.Packs;
@@ -9,35 +12,296 @@ public sealed record PackHeader(string Site, VersionId From, ContentHash FromRoo
 
 /// <summary>
 /// Writes a pack as one forward stream of checksummed frames: header, blobs, changes, index, trailer (docs/format.md). A blob is a content by its SHA-256,
-/// whole or as a delta from another content; identical contents are written once.
+/// whole or as a delta from another content; identical contents are written once. Memory is two frames and a line of index for each blob, whatever the contents' sizes.
 /// </summary>
 public sealed class PackWriter : IAsyncDisposable
 {
-    public PackWriter(Stream output, PackHeader header) => throw new NotImplementedException();
+    private readonly PackHeader header;
+    private readonly byte[] headerRecord;
+    private readonly FrameWriter frames;
+    private readonly HashSet<ContentHash> known = [];
+    private readonly List<BlobPlace> blobs = [];
 
-    public bool Contains(ContentHash hash) => throw new NotImplementedException();
+    // The data stream: what is in frames already, and the tail that waits for its frame to fill.
+    private byte[] tail = ArrayPool<byte>.Shared.Rent(PackFormat.MaxRawFrame);
+    private int tailLength;
+    private long framed;
+
+    private PackBlob? open;
+    private bool completed;
+
+    /// <param name="output">Written from its present position on; stays the caller's.</param>
+    /// <exception cref="ArgumentException">The header contradicts itself.</exception>
+    public PackWriter(Stream output, PackHeader header)
+    {
+        this.header = header;
+        headerRecord = PackRecords.Encode(header).ToByteArray();
+        frames = new FrameWriter(output);
+    }
+
+    internal long DataLength => framed + tailLength;
+
+    public bool Contains(ContentHash hash) => known.Contains(hash);
 
     /// <summary>Opens a blob; write the delta (FileDelta format; a whole content is a delta without a basis) to <see cref="PackBlob.Delta"/>. One at a time.</summary>
-    public PackBlob BeginBlob() => throw new NotImplementedException();
+    public PackBlob BeginBlob()
+    {
+        RefuseWhenOver();
+        return open = new PackBlob(this, DataLength);
+    }
 
-    /// <summary>Copies a blob of another pack as it is.</summary>
-    public Task CopyBlobAsync(PackReader source, ContentHash hash, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <summary>Copies a blob of another pack as it is. Does nothing when this pack has the content.</summary>
+    /// <exception cref="KeyNotFoundException">The other pack has no such blob.</exception>
+    public async Task CopyBlobAsync(PackReader source, ContentHash hash, CancellationToken cancellation)
+    {
+        var blob = source.Find(hash) ?? throw new KeyNotFoundException($"The pack {source.Path} has no blob {hash}.");
+        RefuseWhenOver();
+        if (Contains(hash))
+        {
+            return;
+        }
+
+        await using var copy = BeginBlob();
+        await using var delta = source.OpenDelta(hash);
+        await delta.CopyToAsync(copy.Delta, cancellation);
+        await copy.CompleteAsync(hash, blob.Basis, blob.Size);
+    }
 
     /// <summary>Ends the pack: changes, index with the version, trailer. The output is flushed, not synced.</summary>
-    public Task CompleteAsync(VersionRecord version, ManifestDelta changes, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <exception cref="ArgumentException">The version is not the one the header leads to, or the changes are not in manifest order.</exception>
+    public async Task CompleteAsync(VersionRecord version, ManifestDelta changes, CancellationToken cancellation)
+    {
+        RefuseWhenOver();
+        if (version.Id != header.To || version.Site != header.Site)
+        {
+            throw new ArgumentException($"The pack leads to {header.To} of {header.Site}; it cannot end with {version.Id} of {version.Site}.", nameof(version));
+        }
 
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
-}
+        if (PackIndex.FaultOf(header, changes) is { } fault)
+        {
+            throw new ArgumentException($"The changes to {header.To} cannot be written: {fault}.", nameof(changes));
+        }
 
-/// <summary>A blob being written. Its hash is known only at the end of the one pass over the content.</summary>
-public sealed class PackBlob : IAsyncDisposable
-{
-    public Stream Delta => throw new NotImplementedException();
+        var record = VersionRecords.Encode(version);
+        await BeginAsync(cancellation);
+        if (tailLength > 0)
+        {
+            await frames.WriteAsync(FrameKind.Data, tail.AsMemory(0, tailLength), cancellation);
+            TailWasFramed();
+        }
 
-    /// <param name="basis">Content the delta copies from; none for a whole.</param>
-    /// <param name="size">Length of the content in bytes.</param>
-    public ValueTask CompleteAsync(ContentHash hash, ContentHash basis, long size) => throw new NotImplementedException();
+        await WriteChangesAsync(changes, cancellation);
+        await WriteIndexAsync(record, cancellation);
+        await frames.FlushAsync(cancellation);
+        completed = true;
+    }
 
-    /// <summary>Without <see cref="CompleteAsync"/> the blob is not in the index, and what it wrote costs room at most.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public ValueTask DisposeAsync()
+    {
+        completed = true;
+        frames.Dispose();
+        FrameFile.Fit(ref tail, 0);
+        return ValueTask.CompletedTask;
+    }
+
+    internal void Append(PackBlob blob, ReadOnlySpan<byte> delta)
+    {
+        RefuseUnlessOpen(blob);
+        while (!delta.IsEmpty)
+        {
+            if (tailLength == PackFormat.MaxRawFrame)
+            {
+                if (frames.Offset == 0)
+                {
+                    frames.Write(FrameKind.Header, headerRecord);
+                }
+
+                frames.Write(FrameKind.Data, tail.AsSpan(0, tailLength));
+                TailWasFramed();
+            }
+
+            delta = delta[Take(delta)..];
+        }
+    }
+
+    internal async ValueTask AppendAsync(PackBlob blob, ReadOnlyMemory<byte> delta, CancellationToken cancellation)
+    {
+        RefuseUnlessOpen(blob);
+        while (!delta.IsEmpty)
+        {
+            if (tailLength == PackFormat.MaxRawFrame)
+            {
+                await BeginAsync(cancellation);
+                await frames.WriteAsync(FrameKind.Data, tail.AsMemory(0, tailLength), cancellation);
+                TailWasFramed();
+            }
+
+            delta = delta[Take(delta.Span)..];
+        }
+    }
+
+    internal void Complete(PackBlob blob, ContentHash hash, ContentHash basis, long size)
+    {
+        RefuseUnlessOpen(blob);
+        ArgumentOutOfRangeException.ThrowIfNegative(size);
+        var place = new BlobPlace(hash, basis, blob.Start, DataLength - blob.Start, size);
+        if (PackIndex.FaultOf(header, place) is { } fault)
+        {
+            throw new ArgumentException($"The blob {hash} cannot be written: {fault}.", nameof(hash));
+        }
+
+        if (known.Add(hash))
+        {
+            blobs.Add(place);
+            open = null;
+        }
+        else
+        {
+            GiveUp(blob);
+        }
+    }
+
+    /// <summary>Drops what the blob wrote as far as it is in no frame yet.</summary>
+    internal void GiveUp(PackBlob blob)
+    {
+        if (open == blob)
+        {
+            tailLength = (int)Math.Max(0, blob.Start - framed);
+            open = null;
+        }
+    }
+
+    private int Take(ReadOnlySpan<byte> delta)
+    {
+        var count = Math.Min(delta.Length, PackFormat.MaxRawFrame - tailLength);
+        delta[..count].CopyTo(tail.AsSpan(tailLength));
+        tailLength += count;
+        return count;
+    }
+
+    private void TailWasFramed()
+    {
+        framed += tailLength;
+        tailLength = 0;
+    }
+
+    private async ValueTask BeginAsync(CancellationToken cancellation)
+    {
+        if (frames.Offset == 0)
+        {
+            await frames.WriteAsync(FrameKind.Header, headerRecord, cancellation);
+        }
+    }
+
+    private async Task WriteChangesAsync(ManifestDelta changes, CancellationToken cancellation)
+    {
+        var chunk = new ChangesRecord();
+        var size = 0;
+        foreach (var entry in changes.Put)
+        {
+            var message = EntryRecords.Encode(entry);
+            await MakeRoomAsync(PackRecords.CostOf(message), entry.Path);
+            chunk.Put.Add(message);
+        }
+
+        foreach (var path in changes.Removed)
+        {
+            await MakeRoomAsync(PackRecords.CostOf(path.Bytes.Length), path);
+            chunk.Removed.Add(ByteString.CopyFrom(path.Bytes));
+        }
+
+        if (size > 0)
+        {
+            await WriteRecordAsync(FrameKind.Changes, chunk, cancellation);
+        }
+
+        async ValueTask MakeRoomAsync(int cost, EntryPath path)
+        {
+            if (cost > PackFormat.MaxRawFrame)
+            {
+                throw new InvalidDataException(
+                    $"The entry \"{path}\" takes {cost} bytes with its extended attributes; a pack carries {PackFormat.MaxRawFrame} at most. Leave its attributes out, or the entry.");
+            }
+
+            if (size + cost > PackFormat.MaxRawFrame)
+            {
+                await WriteRecordAsync(FrameKind.Changes, chunk, cancellation);
+                chunk = new ChangesRecord();
+                size = 0;
+            }
+
+            size += cost;
+        }
+    }
+
+    private async Task WriteIndexAsync(VersionRecordMessage version, CancellationToken cancellation)
+    {
+        var start = frames.Offset;
+        FramePlace[] before = [.. frames.Places];
+        var chunk = new PackIndexRecord { Version = version };
+        var size = PackRecords.CostOf(version);
+        if (size > PackFormat.MaxRawFrame)
+        {
+            throw new InvalidDataException($"The record of version {header.To} takes {size} bytes, for its {version.Dumps.Count} dump labels; a pack carries {PackFormat.MaxRawFrame} at most.");
+        }
+
+        foreach (var blob in blobs)
+        {
+            var record = blob.ToRecord();
+            await MakeRoomAsync(PackRecords.CostOf(record));
+            chunk.Blobs.Add(record);
+        }
+
+        foreach (var place in before)
+        {
+            var record = new FrameRecord { FileOffset = (ulong)place.Offset, Stored = (uint)place.Stored, Raw = (uint)place.Raw, Kind = (uint)place.Kind };
+            await MakeRoomAsync(PackRecords.CostOf(record));
+            chunk.Frames.Add(record);
+        }
+
+        await WriteRecordAsync(FrameKind.Index, chunk, cancellation);
+        var trailer = new PackTrailer(start, before.Length, frames.Places.Count - before.Length, framed).ToBytes();
+        await frames.WriteAsync(FrameKind.Trailer, trailer, cancellation);
+
+        async ValueTask MakeRoomAsync(int cost)
+        {
+            if (size + cost > PackFormat.MaxRawFrame)
+            {
+                await WriteRecordAsync(FrameKind.Index, chunk, cancellation);
+                chunk = new PackIndexRecord();
+                size = 0;
+            }
+
+            size += cost;
+        }
+    }
+
+    // The tail is empty by now: its room serves for the records.
+    private async ValueTask WriteRecordAsync(FrameKind kind, IMessage record, CancellationToken cancellation)
+    {
+        var size = record.CalculateSize();
+        record.WriteTo(tail.AsSpan(0, size));
+        await frames.WriteAsync(kind, tail.AsMemory(0, size), cancellation);
+    }
+
+    private void RefuseWhenOver()
+    {
+        if (completed)
+        {
+            throw new InvalidOperationException("This pack is complete, or its writer is disposed.");
+        }
+
+        if (open is not null)
+        {
+            throw new InvalidOperationException("A blob of this pack is still open: complete or dispose it first.");
+        }
+    }
+
+    private void RefuseUnlessOpen(PackBlob blob)
+    {
+        if (completed || open != blob)
+        {
+            throw new InvalidOperationException("This blob is complete, given up, or its pack is.");
+        }
+    }
 }

@@ -6,7 +6,7 @@ namespace Mirror.Store.Versions;
 /// <param name="Time">When its capture began, by the origin's clock; shown to people, never used to expire anything.</param>
 /// <param name="Root">Root of the manifest's Merkle tree.</param>
 /// <param name="Chain">Hash over the parent's chain and this record: a rewritten past shows.</param>
-public sealed record VersionRecord(
+public sealed partial record VersionRecord(
     string Site,
     VersionId Id,
     VersionId Parent,

@@ -1,0 +1,148 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+
+namespace Mirror.Store.Packs;
+
+/// <summary>The fixed parts of a pack file (docs/format.md, "Pack"): sizes, limits and the header at its very start.</summary>
+internal static class PackFormat
+{
+    public const ushort Major = 1;
+    public const ushort Minor = 0;
+    public const int FileHeaderLength = 16;
+    public const int MaxRawFrame = 1 << 20;
+    public const int TrailerLength = 32;
+    public const int TrailerFrameLength = FrameHeader.Length + TrailerLength;
+
+    // Bounds on what a reader is ready to hold in memory, far beyond any real site: tens of millions of entries, or of contents, in one pack.
+    public const long MaxChangesBytes = 4L << 30;
+    public const long MaxIndexBytes = 2L << 30;
+
+    /// <summary>zstd's fastest levels are already bound by the disk or the line; 3 costs little more and saves some.</summary>
+    public const int CompressionLevel = 3;
+
+    public static ReadOnlySpan<byte> Magic => [0x89, (byte)'M', (byte)'I', (byte)'R', (byte)'P', (byte)'K', 0x0D, 0x0A];
+    public static ReadOnlySpan<byte> EndMagic => "MIRPKEND"u8;
+
+    public static void WriteFileHeader(Span<byte> destination)
+    {
+        Magic.CopyTo(destination);
+        BinaryPrimitives.WriteUInt16LittleEndian(destination[8..], Major);
+        BinaryPrimitives.WriteUInt16LittleEndian(destination[10..], Minor);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[12..], 0);
+    }
+
+    /// <summary>Null when this program can read what follows; else the reason why not.</summary>
+    public static string? FaultOfFileHeader(ReadOnlySpan<byte> header)
+    {
+        if (header.Length < FileHeaderLength)
+        {
+            return $"it is cut short: {header.Length} bytes are less than the header of a pack";
+        }
+
+        if (!header.StartsWith(Magic))
+        {
+            return "it does not begin as a pack does";
+        }
+
+        var major = BinaryPrimitives.ReadUInt16LittleEndian(header[8..]);
+        if (major > Major)
+        {
+            return $"it was made by a newer Mirror: format {major}, this one reads {Major}; upgrade";
+        }
+
+        if (major == 0)
+        {
+            return "its format number is 0";
+        }
+
+        var flags = BinaryPrimitives.ReadUInt32LittleEndian(header[12..]);
+        return flags == 0 ? null : $"it has flags this Mirror does not know (0x{flags:x8}); upgrade";
+    }
+}
+
+internal enum FrameKind : byte
+{
+    Header = 1,
+    Data = 2,
+    Changes = 3,
+    Index = 4,
+    Trailer = 5,
+}
+
+internal enum FrameCodec : byte
+{
+    Raw = 0,
+    Zstd = 1,
+}
+
+/// <summary>Where a frame is and what it holds, as the index says it.</summary>
+internal readonly record struct FramePlace(long Offset, int Stored, int Raw, FrameKind Kind)
+{
+    public long End => Offset + FrameHeader.Length + Stored;
+}
+
+/// <summary>The twenty bytes before a frame's stored bytes.</summary>
+internal readonly record struct FrameHeader(FrameKind Kind, FrameCodec Codec, int Stored, int Raw, ulong Checksum)
+{
+    public const int Length = 20;
+    private const int CheckedLength = 12;
+
+    /// <summary>Writes the header of the frame that lies at <paramref name="offset"/> of the file, with the checksum over it, its place and its stored bytes.</summary>
+    public static void Write(Span<byte> destination, FrameKind kind, FrameCodec codec, int raw, ReadOnlySpan<byte> stored, long offset)
+    {
+        destination[0] = (byte)kind;
+        destination[1] = (byte)codec;
+        destination[2] = 0;
+        destination[3] = 0;
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[4..], (uint)stored.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[8..], (uint)raw);
+        BinaryPrimitives.WriteUInt64LittleEndian(destination[CheckedLength..], ChecksumOf(destination, stored, offset));
+    }
+
+    /// <summary>Null and the header, every length of it within its limit; or what is wrong with it.</summary>
+    public static string? Parse(ReadOnlySpan<byte> bytes, out FrameHeader header)
+    {
+        header = default;
+        if (bytes.Length < Length)
+        {
+            return "it is cut short";
+        }
+
+        var kind = (FrameKind)bytes[0];
+        var codec = (FrameCodec)bytes[1];
+        var stored = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]);
+        var raw = BinaryPrimitives.ReadUInt32LittleEndian(bytes[8..]);
+        if (kind is < FrameKind.Header or > FrameKind.Trailer || bytes[2] != 0 || bytes[3] != 0)
+        {
+            return "it does not begin as a frame does";
+        }
+
+        if (raw is 0 or > PackFormat.MaxRawFrame)
+        {
+            return $"it claims {raw} bytes; a frame holds 1 to {PackFormat.MaxRawFrame}";
+        }
+
+        var sound = codec switch
+        {
+            FrameCodec.Raw => stored == raw,
+            FrameCodec.Zstd => stored > 0 && stored < raw,
+            _ => false,
+        };
+        if (!sound)
+        {
+            return $"it claims {stored} stored bytes of {raw} in codec {(byte)codec}";
+        }
+
+        header = new FrameHeader(kind, codec, (int)stored, (int)raw, BinaryPrimitives.ReadUInt64LittleEndian(bytes[CheckedLength..]));
+        return null;
+    }
+
+    public static bool IsChecksumRight(ReadOnlySpan<byte> header, ReadOnlySpan<byte> stored, long offset) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(header[CheckedLength..]) == ChecksumOf(header, stored, offset);
+
+    private static ulong ChecksumOf(ReadOnlySpan<byte> header, ReadOnlySpan<byte> stored, long offset)
+    {
+        var place = XxHash3.HashToUInt64(header[..CheckedLength], offset);
+        return XxHash3.HashToUInt64(stored, unchecked((long)place));
+    }
+}
