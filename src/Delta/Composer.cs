@@ -1,0 +1,133 @@
+using System.Runtime.InteropServices;
+
+namespace Mirror.Delta;
+
+/// <summary>
+/// A→B and B→C give A→C. The first delta becomes a map of B: for each interval, where its bytes come from (an offset in A, or in the first delta itself).
+/// Each copy of the second delta is cut at the intervals' borders and looked up; its literals pass through. B is never built.
+/// </summary>
+internal sealed class Composer : IDisposable
+{
+    // 1 GiB of map. A delta has an operation for two blocks at most, so only prepared data get there.
+    private const int MaxIntervals = 1 << 26;
+
+    private const int LiteralPiece = 32 << 10;
+
+    /// <param name="Start">Offset in B; the interval ends where the next begins.</param>
+    /// <param name="Source">Offset in A; or, as its complement (negative), the offset in the first delta of a literal's bytes.</param>
+    private readonly record struct Interval(long Start, long Source);
+
+    private readonly List<Interval> _map = [];
+    private readonly ContentView _literals;
+    private readonly DeltaWriter _composed;
+    private readonly long _firstDeltaAt;
+    private long _lengthOfB;
+
+    private Composer(Stream first, Stream composed)
+    {
+        _firstDeltaAt = first.Position;
+        _literals = new(first);
+        _composed = new(composed);
+    }
+
+    public static async Task RunAsync(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation)
+    {
+        using Composer composer = new(first, composed);
+        await composer.ReadMapAsync(first, cancellation);
+
+        using DeltaReader reader = new(second, composer._lengthOfB, maxLength);
+        byte[] literal = GC.AllocateUninitializedArray<byte>(LiteralPiece);
+        while (await reader.NextAsync(cancellation) is { Kind: not DeltaOpKind.End } op)
+        {
+            if (op.Kind == DeltaOpKind.Copy)
+            {
+                await composer.CopyAsync(op.Offset, op.Length, cancellation);
+                continue;
+            }
+            for (long left = op.Length; left > 0;)
+            {
+                Memory<byte> piece = literal.AsMemory(0, (int)Math.Min(left, literal.Length));
+                await reader.ReadLiteralAsync(piece, cancellation);
+                await composer.LiteralAsync(piece, cancellation);
+                left -= piece.Length;
+            }
+        }
+        await composer._composed.FinishAsync(cancellation);
+    }
+
+    public void Dispose()
+    {
+        _literals.Dispose();
+        _composed.Dispose();
+    }
+
+    private async Task ReadMapAsync(Stream first, CancellationToken cancellation)
+    {
+        // A's length is not known here; who applies the composed delta checks against it.
+        using DeltaReader reader = new(first, DeltaOp.MaxExtent, DeltaOp.MaxExtent);
+        while (await reader.NextAsync(cancellation) is { Kind: not DeltaOpKind.End } op)
+        {
+            if (_map.Count == MaxIntervals)
+            {
+                throw new DeltaFormatException($"The first delta has more than {MaxIntervals} operations; it cannot be composed.");
+            }
+            _map.Add(new(_lengthOfB, op.Kind == DeltaOpKind.Copy ? op.Offset : ~(_firstDeltaAt + reader.Position)));
+            _lengthOfB += op.Length;
+        }
+        _map.Add(new(_lengthOfB, 0));
+    }
+
+    private async ValueTask CopyAsync(long offset, long length, CancellationToken cancellation)
+    {
+        long end = offset + length;
+        for (int i = IntervalOf(offset); offset < end; i++)
+        {
+            long pieceEnd = Math.Min(end, _map[i + 1].Start);
+            long into = offset - _map[i].Start;
+            if (_map[i].Source >= 0)
+            {
+                _composed.Copy(_map[i].Source + into, pieceEnd - offset);
+                await FlushIfDueAsync(cancellation);
+            }
+            else
+            {
+                await CopyLiteralAsync(~_map[i].Source + into, pieceEnd - offset, cancellation);
+            }
+            offset = pieceEnd;
+        }
+    }
+
+    private async ValueTask CopyLiteralAsync(long from, long length, CancellationToken cancellation)
+    {
+        for (long left = length; left > 0;)
+        {
+            int piece = (int)Math.Min(left, LiteralPiece);
+            await LiteralAsync(await _literals.ReadAsync(from, piece, cancellation), cancellation);
+            from += piece;
+            left -= piece;
+        }
+    }
+
+    private ValueTask LiteralAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
+    {
+        _composed.Literal(bytes.Span);
+        return FlushIfDueAsync(cancellation);
+    }
+
+    private ValueTask FlushIfDueAsync(CancellationToken cancellation) =>
+        _composed.IsFlushDue ? _composed.FlushAsync(cancellation) : ValueTask.CompletedTask;
+
+    // The last interval that starts at or before the offset.
+    private int IntervalOf(long offset)
+    {
+        int low = 0;
+        int high = _map.Count - 1;
+        ReadOnlySpan<Interval> map = CollectionsMarshal.AsSpan(_map);
+        while (high - low > 1)
+        {
+            int middle = (low + high) >>> 1;
+            (low, high) = map[middle].Start <= offset ? (middle, high) : (low, middle);
+        }
+        return low;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Buffers;
+
+namespace Mirror.Delta;
+
+/// <summary>
+/// One pass over a content: a window slides over it, and every byte that enters is hashed (SHA-256) and signed. The encoder looks at the same bytes in
+/// the window, so each byte is read once for all purposes.
+/// </summary>
+internal sealed class ContentPass : IAsyncDisposable
+{
+    private const int MaxWindow = 4 << 20;
+    private const int MinWindow = 8 << 10;
+    private const int MaxRead = 512 << 10;
+
+    private readonly Stream _content;
+    private readonly BackgroundSha256 _sha256 = new();
+    private readonly SignatureBuilder _signature;
+    private readonly byte[] _window;
+    private readonly int _readLength;
+    private int _signedTo;
+    private long _length;
+    private bool _ended;
+
+    /// <param name="expectedLength">Sets the block length of the signature, and the size of the window.</param>
+    /// <param name="lookAhead">Bytes the user of the window wants to see at once.</param>
+    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key)
+    {
+        _content = content;
+        _signature = new(BlockSignature.BlockLengthFor(expectedLength), expectedLength, key);
+        // One byte more than expected, so that the end is seen by the first read.
+        int contentWindow = (int)Math.Clamp(expectedLength + 1, MinWindow, MaxWindow);
+        int needed = 2 * Math.Max(lookAhead, _signature.BlockLength);
+        _window = ArrayPool<byte>.Shared.Rent(Math.Max(contentWindow, needed));
+        // What a slide keeps is less than a look ahead or a block; the rest of the window is free for reading then.
+        _readLength = Math.Min(MaxRead, _window.Length - (needed / 2));
+    }
+
+    /// <summary>The window's bytes from <see cref="Start"/> to <see cref="End"/> are at hand.</summary>
+    public ReadOnlySpan<byte> Window => _window;
+
+    /// <summary>First byte still needed; set by the user, moved by <see cref="FillAsync"/>.</summary>
+    public int Start { get; set; }
+
+    public int End { get; private set; }
+
+    /// <summary>Reads on. False at the end of the content: then nothing was added.</summary>
+    public async ValueTask<bool> FillAsync(CancellationToken cancellation)
+    {
+        if (_ended)
+        {
+            return false;
+        }
+        if (_window.Length - End < _readLength)
+        {
+            await SlideAsync();
+        }
+        Memory<byte> free = _window.AsMemory(End, _readLength);
+        int read = await _content.ReadAtLeastAsync(free, _readLength, throwOnEndOfStream: false, cancellation);
+        _ended = read < _readLength;
+        if (read == 0)
+        {
+            return false;
+        }
+        await _sha256.AppendAsync(free[..read]);
+        End += read;
+        _length += read;
+        _signedTo += _signature.AddFullBlocks(_window.AsSpan(_signedTo, End - _signedTo));
+        return true;
+    }
+
+    /// <summary>To be called after <see cref="FillAsync"/> said false.</summary>
+    public async ValueTask<ContentDigest> FinishAsync()
+    {
+        BlockSignature signature = _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
+        return new(_length, await _sha256.FinishAsync(), signature);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _sha256.DisposeAsync();
+        ArrayPool<byte>.Shared.Return(_window);
+    }
+
+    private async ValueTask SlideAsync()
+    {
+        await _sha256.DrainAsync();
+        int keep = Math.Min(Start, _signedTo);
+        _window.AsSpan(keep, End - keep).CopyTo(_window);
+        Start -= keep;
+        _signedTo -= keep;
+        End -= keep;
+    }
+}

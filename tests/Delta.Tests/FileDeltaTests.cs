@@ -1,0 +1,159 @@
+using static Mirror.Delta.Tests.Deltas;
+
+namespace Mirror.Delta.Tests;
+
+/// <summary>What edits cost, by example.</summary>
+public sealed class FileDeltaTests
+{
+    private const int MiB = 1 << 20;
+
+    [Fact]
+    public void An_unchanged_content_costs_one_copy()
+    {
+        byte[] content = Deltas.Random((3 * MiB) + 77, 1);
+        Assert.Equal([new DeltaOp(DeltaOpKind.Copy, 0, content.Length)], Operations(Encode(content, content)));
+    }
+
+    [Fact]
+    public void An_unchanged_content_of_one_letter_costs_one_copy()
+    {
+        byte[] content = new byte[MiB + 77];
+        Assert.Equal([new DeltaOp(DeltaOpKind.Copy, 0, content.Length)], Operations(Encode(content, content)));
+    }
+
+    [Fact]
+    public void A_byte_inserted_at_the_front_costs_less_than_two_blocks()
+    {
+        byte[] content = Deltas.Random(MiB, 1);
+        byte[] delta = Encode(content, [0x2A, .. content]);
+        Assert.InRange(delta.Length, 1, 2 * BlockSignature.BlockLengthFor(MiB));
+        Assert.Equal([new DeltaOp(DeltaOpKind.Literal, 0, 1), new DeltaOp(DeltaOpKind.Copy, 0, content.Length)], Operations(delta));
+    }
+
+    [Fact]
+    public void A_byte_overwritten_in_the_middle_costs_one_block()
+    {
+        byte[] content = Deltas.Random(MiB, 1);
+        byte[] changed = [.. content];
+        changed[MiB / 2] ^= 1;
+        Assert.Equal(BlockSignature.BlockLengthFor(MiB), LiteralBytes(Encode(content, changed)));
+    }
+
+    [Fact]
+    public void An_appended_line_costs_the_line_and_the_short_block_before_it()
+    {
+        byte[] content = Deltas.Random(MiB + 10, 1);
+        Assert.Equal(10 + 100, LiteralBytes(Encode(content, [.. content, .. Deltas.Random(100, 2)])));
+    }
+
+    [Fact]
+    public void The_short_last_block_matches_at_the_end_of_a_changed_target()
+    {
+        byte[] content = Deltas.Random(MiB + 10, 1);
+        byte[] delta = Encode(content, [.. Deltas.Random(33, 2), .. content]);
+        Assert.Equal(33, LiteralBytes(delta));
+    }
+
+    [Fact]
+    public void A_content_shorter_than_a_block_matches_whole()
+    {
+        byte[] content = Deltas.Random(100, 1);
+        Assert.Equal([new DeltaOp(DeltaOpKind.Copy, 0, 100)], Operations(Encode(content, content)));
+        Assert.Equal(5, LiteralBytes(Encode(content, [.. Deltas.Random(5, 2), .. content])));
+    }
+
+    [Fact]
+    public void Swapped_halves_cost_two_copies()
+    {
+        byte[] content = Deltas.Random(MiB, 1);
+        Assert.Equal(
+            [new DeltaOp(DeltaOpKind.Copy, MiB / 2, MiB / 2), new DeltaOp(DeltaOpKind.Copy, 0, MiB / 2)],
+            Operations(Encode(content, [.. content[(MiB / 2)..], .. content[..(MiB / 2)]])));
+    }
+
+    [Fact]
+    public void A_reverse_delta_costs_the_edits_and_not_the_blocks_they_touch()
+    {
+        byte[] content = Deltas.Random(MiB, 1);
+        byte[] changed = [.. content];
+        for (int i = 0; i < 10; i++)
+        {
+            changed[(i * 100_000) + 5_000] ^= 1;
+        }
+        byte[] reverse = Invert(content, changed, Encode(content, changed));
+        Assert.Equal(10, LiteralBytes(reverse));
+        Assert.InRange(reverse.Length, 10, 150);
+    }
+
+    [Fact]
+    public void Inverting_an_insertion_costs_no_literal()
+    {
+        byte[] content = Deltas.Random(MiB, 1);
+        byte[] changed = [.. content[..777_777], .. Deltas.Random(5_000, 2), .. content[777_777..]];
+        Assert.Equal(0, LiteralBytes(Invert(content, changed, Encode(content, changed))));
+    }
+
+    [Fact]
+    public void Deltas_that_undo_each_other_compose_to_one_copy()
+    {
+        byte[] content = Deltas.Random(MiB, 1);
+        byte[] longer = [.. content[..1000], .. Deltas.Random(5_000, 2), .. content[1000..]];
+        byte[] forward = Encode(content, longer);
+        Assert.InRange(Operations(Compose(forward, Invert(content, longer, forward))).Count, 1, 2);
+    }
+
+    [Fact]
+    public void A_window_larger_than_the_buffers_is_encoded_like_a_small_one()
+    {
+        // Longer than the window, with moves across its borders.
+        byte[] content = Deltas.Random(11 * MiB, 1);
+        byte[] changed = [.. content[(5 * MiB)..(9 * MiB)], .. Deltas.Random(700_001, 2), .. content[..(5 * MiB)], 1, 2, 3, .. content[(9 * MiB)..]];
+        (byte[] delta, ContentDigest digest) = EncodeFrom(Sign(content), changed);
+        Assert.Equal(changed, Apply(content, delta));
+        Assert.InRange(delta.Length, 700_004, 700_004 + (4 * BlockSignature.BlockLengthFor(content.Length)) + 100);
+        Assert.Equal(SignDigest(changed).Sha256, digest.Sha256);
+        Assert.Equal(content, Apply(changed, Invert(content, changed, delta)));
+        Assert.InRange(Invert(content, changed, delta).Length, 1, 100);
+    }
+
+    [Fact]
+    public async Task Streams_that_trickle_and_cannot_seek_are_encoded_too()
+    {
+        byte[] content = Deltas.Random(300_000, 1);
+        byte[] changed = [.. content[..100_000], 1, .. content[100_000..]];
+        MemoryStream delta = new();
+        ContentDigest digest = await FileDelta.EncodeAsync(new TricklingStream(changed), Sign(content), Key, delta, default);
+        MemoryStream target = new();
+        (long length, byte[] sha256) = await FileDelta.ApplyAsync(new MemoryStream(content), new TricklingStream(delta.ToArray()), target, changed.Length, default);
+        Assert.Equal(changed, target.ToArray());
+        Assert.Equal(digest.Length, length);
+        Assert.Equal(digest.Sha256, sha256);
+    }
+
+    [Fact]
+    public async Task Encoding_stops_when_cancelled()
+    {
+        using CancellationTokenSource cancelled = new();
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            FileDelta.EncodeAsync(new MemoryStream(new byte[100]), null, Key, new MemoryStream(), cancelled.Token));
+    }
+
+    /// <summary>Hands out a few bytes at a time, forward only.</summary>
+    private sealed class TricklingStream(byte[] bytes) : Stream
+    {
+        private readonly MemoryStream _bytes = new(bytes);
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override int Read(byte[] buffer, int offset, int count) => _bytes.Read(buffer, offset, Math.Min(count, 1021));
+        public override void Flush() => throw new NotSupportedException();
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}
