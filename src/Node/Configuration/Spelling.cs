@@ -5,7 +5,7 @@ internal static class Spelling
 {
     public static string? Nearest(string word, IEnumerable<string> known)
     {
-        var limit = Math.Max(1, word.Length / 3);
+        var limit = (word.Length + 2) / 3;
         return known
             .Select(candidate => (candidate, distance: Distance(word, candidate)))
             .Where(pair => pair.distance <= limit)

@@ -35,13 +35,15 @@ internal sealed record YamlPair(string Key, string Where, YamlNode Value);
 internal sealed class YamlTree
 {
     private const int DeepestNesting = 16;
+    private readonly Scanner _scanner;
     private readonly IParser _parser;
     private readonly string _file;
     private readonly List<ConfigFault> _faults;
 
     private YamlTree(string text, string file, List<ConfigFault> faults)
     {
-        _parser = new Parser(new Scanner(new StringReader(text), skipComments: true));
+        _scanner = new Scanner(new StringReader(text), skipComments: true);
+        _parser = new Parser(_scanner);
         _file = file;
         _faults = faults;
     }
@@ -56,8 +58,10 @@ internal sealed class YamlTree
         }
         catch (YamlException exception)
         {
+            // The exception may carry the place where the broken construct began, or none; what is wrong is where reading stopped.
+            var stopped = tree._scanner.CurrentPosition;
             faults.Add(new ConfigFault(
-                tree.Place(exception.Start), "(syntax)", $"This is not valid YAML: {Sentence(exception.Message)}",
+                tree.Place(exception.Start.Index > 0 ? exception.Start : stopped), "(syntax)", $"This is not valid YAML: {Sentence(exception.Message)}",
                 "Check indentation, colons and quotes on this line and the one above it."));
             return null;
         }

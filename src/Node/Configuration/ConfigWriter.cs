@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Text;
+
+namespace Mirror.Node.Configuration;
+
+/// <summary>Writes a configuration as a commented mirror.yaml for people to go on with. What it writes, <see cref="ConfigFile"/> reads back as the same configuration.</summary>
+public static class ConfigWriter
+{
+    public static string Write(MirrorConfig config)
+    {
+        var text = new Text();
+        text.Comment(0, "The configuration of a cluster, the same file on every machine. Written by `mirror init`; edit as you like.");
+        text.Comment(0, "docs/mirror.example.yaml explains every key. Check with `mirror doctor`.");
+        text.Line(0, "cluster:");
+        text.Pair(1, "name", config.Cluster.Name);
+        text.Comment(1, "A primary may write for this long after a majority of the voters last agreed.");
+        text.Pair(1, "lease", Durations.Format(config.Cluster.Lease));
+        text.Comment(1, "ca.crt, and NAME.crt and NAME.key of each member that runs here.");
+        text.Pair(1, "pki", config.Cluster.Pki);
+        foreach (var (key, kind) in ConfigReader.MemberSections)
+        {
+            var members = config.Members.Values.Where(member => member.Kind == kind).ToList();
+            if (members.Count > 0)
+            {
+                text.Blank();
+                text.Comment(0, Explanation(kind));
+                text.Line(0, $"{key}:");
+                members.ForEach(member => WriteMember(text, member));
+            }
+        }
+
+        text.Blank();
+        text.Line(0, "sites:");
+        foreach (var site in config.Sites.Values)
+        {
+            WriteSite(text, site);
+        }
+
+        return text.ToString();
+    }
+
+    private static string Explanation(MemberKind kind) => kind switch
+    {
+        MemberKind.Node => "Servers that hold sites and run their apps.",
+        MemberKind.Proxy => "The front that readers reach.",
+        _ => "Members that hold no site and only vote.",
+    };
+
+    private static void WriteMember(Text text, MemberConfig member)
+    {
+        text.Line(1, $"{Text.Quote(member.Name)}:");
+        text.Pair(2, "address", member.Address);
+        text.Pair(2, "grpc-port", Number(member.GrpcPort));
+        text.Pair(2, "cluster-port", Number(member.ClusterPort));
+        text.Pair(2, "state", member.State);
+        if (member.Kind == MemberKind.Proxy)
+        {
+            text.List(2, "listen", member.Listen);
+            text.Comment(2, "Requests wait this long for a primary, and this many at most.");
+            text.Pair(2, "hold-for", Durations.Format(member.HoldFor));
+            text.Pair(2, "hold-requests", Number(member.HoldRequests));
+        }
+
+        if (member.Kind == MemberKind.Node)
+        {
+            text.Pair(2, "app-ports", $"{Number(member.AppPorts.First)}-{Number(member.AppPorts.Last)}");
+        }
+    }
+
+    private static void WriteSite(Text text, SiteConfig site)
+    {
+        text.Line(1, $"{Text.Quote(site.Name)}:");
+        text.Comment(2, "The node that is primary the first time; afterwards the cluster knows.");
+        text.Pair(2, "primary", site.Primary);
+        text.List(2, "nodes", site.Nodes);
+        text.Comment(2, "Their majority appoints the primary; three at least for automatic failover.");
+        text.List(2, "voters", site.Voters);
+        text.Pair(2, "automatic-failover", site.AutomaticFailover ? "true" : "false");
+        text.Line(2, "files:");
+        text.Pair(3, "root", site.Files.Root);
+        text.List(3, "exclude", site.Files.Exclude);
+        text.Pair(3, "debounce", Durations.Format(site.Files.Debounce));
+        text.Pair(3, "every", Durations.Format(site.Files.Every));
+        if (site.Databases.Count > 0)
+        {
+            text.Line(2, "databases:");
+        }
+
+        foreach (var database in site.Databases)
+        {
+            text.Line(3, $"{Text.Quote(database.Name)}:");
+            text.Pair(4, database.Kind == DatabaseKind.Sqlite ? "sqlite" : "postgres", database.Path ?? database.Connection ?? "");
+        }
+
+        if (site.Apps.Count > 0)
+        {
+            text.Line(2, "apps:");
+        }
+
+        foreach (var app in site.Apps)
+        {
+            WriteApp(text, app);
+        }
+
+        text.List(2, "hosts", site.Hosts);
+        text.Comment(2, "Replicas answer reads under these names.");
+        text.List(2, "mirror-hosts", site.MirrorHosts);
+    }
+
+    private static void WriteApp(Text text, AppConfig app)
+    {
+        text.Line(3, $"{Text.Quote(app.Name)}:");
+        text.List(4, "command", app.Command);
+        if (app.Environment.Count > 0)
+        {
+            text.Line(4, "environment:");
+            foreach (var (name, value) in app.Environment)
+            {
+                text.Pair(5, name, value);
+            }
+        }
+
+        text.Comment(4, "Answers 2xx when the app can serve.");
+        text.Pair(4, "health", app.Health);
+        text.Pair(4, "start-within", Durations.Format(app.StartWithin));
+        text.Pair(4, "stop-within", Durations.Format(app.StopWithin));
+    }
+
+    private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private sealed class Text
+    {
+        private readonly StringBuilder _text = new();
+
+        public static string Quote(string value) => IsPlain(value) ? value : Escaped(value);
+
+        public void Blank() => _text.Append('\n');
+
+        public void Line(int depth, string line) => _text.Append(' ', depth * 2).Append(line).Append('\n');
+
+        public void Comment(int depth, string comment) => Line(depth, "# " + comment);
+
+        public void Pair(int depth, string key, string value) => Line(depth, $"{Quote(key)}: {Quote(value)}");
+
+        public void List(int depth, string key, IReadOnlyList<string> values) => Line(depth, $"{key}: [{string.Join(", ", values.Select(Quote))}]");
+
+        public override string ToString() => _text.ToString();
+
+        // Plain only where no reader of YAML could see anything but a text: everything else is quoted.
+        private static bool IsPlain(string value) =>
+            value.Length > 0
+            && (char.IsAsciiLetterOrDigit(value[0]) || value[0] == '/')
+            && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '.' or '_' or '-')
+            && value is not ("null" or "Null" or "NULL");
+
+        private static string Escaped(string value)
+        {
+            var escaped = new StringBuilder("\"");
+            foreach (var c in value)
+            {
+                _ = c switch
+                {
+                    '"' => escaped.Append("\\\""),
+                    '\\' => escaped.Append("\\\\"),
+                    '\n' => escaped.Append("\\n"),
+                    '\t' => escaped.Append("\\t"),
+                    < ' ' or '\x7f' or '\x85' or '\u2028' or '\u2029' or '\ufeff' => escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}"),
+                    _ => escaped.Append(c),
+                };
+            }
+
+            return escaped.Append('"').ToString();
+        }
+    }
+}

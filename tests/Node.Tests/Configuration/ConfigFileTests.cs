@@ -1,0 +1,218 @@
+using Mirror.Node.Configuration;
+using static Mirror.Node.Tests.Configuration.Sample;
+
+namespace Mirror.Node.Tests.Configuration;
+
+public sealed class ConfigFileTests
+{
+    [Fact]
+    public void The_example_is_valid_and_says_what_it_says()
+    {
+        var config = ConfigFile.Load(Sample.Path, "alpha", NoEnvironment);
+
+        Assert.Empty(config.Warnings);
+        Assert.Equal("example", config.Cluster.Name);
+        Assert.Equal(TimeSpan.FromSeconds(4), config.Cluster.Lease);
+        Assert.Equal(["alpha", "beta", "gamma", "front"], config.Members.Keys);
+        Assert.Equal(7400, config.Members["beta"].GrpcPort);
+        Assert.Equal(new PortRange(20000, 20999), config.Members["beta"].AppPorts);
+        Assert.Equal(["http://0.0.0.0:80"], config.Members["front"].Listen);
+        var wiki = config.Sites["wiki"];
+        Assert.True(wiki.AutomaticFailover);
+        Assert.Equal(TimeSpan.FromMilliseconds(200), wiki.Files.Debounce);
+        Assert.Equal((DatabaseKind.Sqlite, "data/wiki.db"), (wiki.Databases[0].Kind, wiki.Databases[0].Path));
+        Assert.Equal((DatabaseKind.Postgres, "Host=localhost;Database=shop;Username=mirror"), (wiki.Databases[1].Kind, wiki.Databases[1].Connection));
+        Assert.Equal("{database:main}", wiki.Apps[0].Environment["WIKI_DATABASE"]);
+    }
+
+    [Fact]
+    public void What_is_left_out_has_its_default()
+    {
+        var config = Parse("""
+            cluster: { name: c }
+            nodes: { alpha: { address: a.example.org } }
+            witnesses: { w1: { address: w1.example.org }, w2: { address: w2.example.org } }
+            proxies: { front: { address: f.example.org, listen: ["http://*:8080"] } }
+            sites: { wiki: { primary: alpha, nodes: [alpha], files: { root: /srv/wiki/ } } }
+            """);
+
+        Assert.Equal((TimeSpan.FromSeconds(4), "/etc/mirror/pki"), (config.Cluster.Lease, config.Cluster.Pki));
+        Assert.Equal(
+            new MemberConfig("alpha", MemberKind.Node, "a.example.org", 7400, 7401, "/var/lib/mirror", [], TimeSpan.Zero, 0, new PortRange(20000, 20999)),
+            config.Members["alpha"] with { Listen = [] });
+        Assert.Equal((TimeSpan.FromSeconds(30), 1000), (config.Members["front"].HoldFor, config.Members["front"].HoldRequests));
+        var site = config.Sites["wiki"];
+        Assert.Equal(["alpha", "w1", "w2"], site.Voters);
+        Assert.True(site.AutomaticFailover);
+        Assert.Equal(("/srv/wiki", TimeSpan.FromMinutes(5)), (site.Files.Root, site.Files.Every));
+        Assert.Empty(config.Warnings);
+    }
+
+    [Fact]
+    public void All_faults_are_told_at_once_with_place_key_and_remedy()
+    {
+        var faults = FaultsOf("""
+            cluster: { name: example, leese: 4s }
+            nodes:
+              alpha: { address: 10.0.0.1, grpc-port: high, state: var/lib }
+              Beta: { address: 10.0.0.2 }
+            sites:
+              wiki:
+                primary: delta
+                nodes: [alpha, alfa]
+                files: { debounce: 200 }
+                databases:
+                  main: { sqlite: ../wiki.db }
+                  shop: { postgres: "Host=h;Database=shop;Password=geheim" }
+                apps:
+                  web: { command: [], health: healthz }
+                automatic-failover: yes
+            """);
+
+        string[] expected =
+        [
+            "mirror.yaml:1:27 cluster.leese",
+            "mirror.yaml:3:42 nodes.alpha.grpc-port",
+            "mirror.yaml:3:55 nodes.alpha.state",
+            "mirror.yaml:4:3 nodes.Beta",
+            "mirror.yaml:9:5 sites.wiki.files.root",
+            "mirror.yaml:9:24 sites.wiki.files.debounce",
+            "mirror.yaml:14:14 sites.wiki.apps.web.command",
+            "mirror.yaml:15:25 sites.wiki.automatic-failover",
+            "mirror.yaml:8:20 sites.wiki.nodes[1]",
+            "mirror.yaml:7:14 sites.wiki.primary",
+            "mirror.yaml:11:23 sites.wiki.databases.main.sqlite",
+            "mirror.yaml:12:25 sites.wiki.databases.shop.postgres",
+            "mirror.yaml:14:35 sites.wiki.apps.web.health",
+        ];
+        Assert.Equal(expected.Order(), faults.Select(fault => $"{fault.Where} {fault.Key}").Order());
+        Assert.All(faults, fault => Assert.True(fault.What.Length > 5 && fault.Remedy.Length > 5, fault.ToString()));
+        Assert.Equal("Did you mean 'lease'?", faults.Single(fault => fault.Key == "cluster.leese").Remedy);
+        Assert.Equal("Did you mean 'alpha'?", faults.Single(fault => fault.Key == "sites.wiki.nodes[1]").Remedy);
+        Assert.DoesNotContain(faults, fault => fault.ToString().Contains("geheim", StringComparison.Ordinal));
+        Assert.Contains("PGPASSFILE", faults.Single(fault => fault.Key.EndsWith("postgres", StringComparison.Ordinal)).Remedy);
+    }
+
+    [Theory]
+    [InlineData("lease: 4s", "lease: 400ms", "cluster.lease", "out of bounds")]
+    [InlineData("lease: 4s", "lease: soon", "cluster.lease", "not a duration")]
+    [InlineData("lease: 4s", "lease: [4s]", "cluster.lease", "a single value is expected")]
+    [InlineData("name: example", "name: ", "cluster.name", "empty")]
+    [InlineData("name: example", "name: a, name: b", "cluster.name", "twice")]
+    [InlineData("name: example", "name: Big Cluster", "cluster.name", "cannot be a name")]
+    [InlineData("pki: /etc/mirror/pki", "pki: /etc/../pki", "cluster.pki", "'..'")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.2, app-ports: 300-200", "nodes.beta.app-ports", "range of ports")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.2, app-ports: 7300-7500", "nodes.beta.app-ports", "clash with beta's grpc-port")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.2, app-ports: 3000-3000", "nodes.beta.app-ports", "need 2")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.2, listen: [a]", "nodes.beta.listen", "no such key")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 0.0.0.0", "nodes.beta.address", "every address")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: http://beta", "nodes.beta.address", "neither a host name nor")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.1", "nodes.beta.grpc-port", "clash with alpha's grpc-port")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.1", "nodes.beta.state", "keeps its state in /var/lib/mirror")]
+    [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.1", "sites.wiki.files.root", "in the way of node alpha")]
+    [InlineData("gamma: {", "ca: {", "nodes.ca", "reserved")]
+    [InlineData("root: /srv/wiki", "root: /", "sites.wiki.files.root", "whole file system")]
+    [InlineData("root: /srv/wiki", "root: /var/lib", "sites.wiki.files.root", "contain each other")]
+    [InlineData("root: /srv/wiki", "root: /srv/{site}", "sites.wiki.files.root", "{site} means nothing")]
+    [InlineData("\"cache/**\"", ".mirror/x", "sites.wiki.files.exclude[0]", "belongs to Mirror")]
+    [InlineData("\"cache/**\"", "/tmp/x", "sites.wiki.files.exclude[0]", "leaves the site's root")]
+    [InlineData("sqlite: data/wiki.db", "sqlite: .mirror/wiki.db", "sites.wiki.databases.main.sqlite", "belongs to Mirror")]
+    [InlineData("sqlite: data/wiki.db", "sqlite: data/wiki.db, postgres: \"Host=h;Database=d\"", "sites.wiki.databases.main", "not two")]
+    [InlineData("sqlite: data/wiki.db", "postgres: \"Database=d\"", "sites.wiki.databases.main.postgres", "no host")]
+    [InlineData("sqlite: data/wiki.db", "postgres: \"Host=h\"", "sites.wiki.databases.main.postgres", "no database")]
+    [InlineData("sqlite: data/wiki.db", "postgres: nonsense", "sites.wiki.databases.main.postgres", "not a connection string")]
+    [InlineData("{database:main}", "{database:mein}", "sites.wiki.apps.web.environment.WIKI_DB", "names no database")]
+    [InlineData("hosts: [wiki.example.org]", "hosts: [wiki.example.org, WIKI.example.org]", "sites.wiki.hosts[1]", "already served")]
+    [InlineData("hosts: [wiki.example.org]", "hosts: [\"http://wiki\"]", "sites.wiki.hosts[0]", "not a host name")]
+    [InlineData("hosts: [wiki.example.org]", "hosts: [a]\n    voters: [alpha, omega]", "sites.wiki.voters[1]", "no member called 'omega'")]
+    [InlineData("hosts: [wiki.example.org]", "hosts: *anchor", "sites.wiki.hosts", "alias")]
+    [InlineData("sites:", "pages:", "pages", "no such key")]
+    public void A_fault_is_named_at_its_key(string good, string bad, string key, string what)
+    {
+        var text = Good.Replace(good, bad, StringComparison.Ordinal);
+        Assert.NotEqual(Good, text);
+
+        Assert.Contains(FaultsOf(text), fault => fault.Key == key && fault.What.Contains(what, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("cluster: {", "mirror.yaml:2:1")]
+    [InlineData("cluster:\n\tname: x", "mirror.yaml:2:")]
+    [InlineData("", "mirror.yaml:1:1")]
+    [InlineData("[1, 2]", "mirror.yaml:1:1")]
+    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "mirror.yaml:1:")]
+    public void What_is_no_map_of_keys_is_refused_with_its_place(string text, string place)
+    {
+        Assert.StartsWith(place, Assert.Single(FaultsOf(text)).Where, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_file_says_how_to_get_one()
+    {
+        var fault = Assert.Single(Assert.Throws<ConfigException>(() => ConfigFile.Load("/nowhere/mirror.yaml", null, NoEnvironment)).Faults);
+        Assert.Equal("/nowhere/mirror.yaml", fault.Where);
+        Assert.Contains("mirror init", fault.Remedy);
+    }
+
+    [Fact]
+    public void An_unknown_member_is_refused()
+    {
+        var exception = Assert.Throws<ConfigException>(() => Parse(Good, "alpa"));
+        Assert.Equal("Did you mean 'alpha'?", Assert.Single(exception.Faults).Remedy);
+    }
+
+    [Fact]
+    public void Nodes_on_one_machine_are_told_apart_by_their_name_in_paths()
+    {
+        var text = """
+            cluster: { name: demo, pki: /tmp/demo/pki }
+            nodes:
+              alpha: { address: 127.0.0.1, grpc-port: 7410, cluster-port: 7411, state: "/tmp/demo/{node}/state", app-ports: 20000-20099 }
+              beta: { address: 127.0.0.1, grpc-port: 7420, cluster-port: 7421, state: "/tmp/demo/{node}/state", app-ports: 20100-20199 }
+            sites:
+              wiki:
+                primary: alpha
+                nodes: [alpha, beta]
+                files: { root: "/tmp/demo/{node}/wiki" }
+                databases: { shop: { postgres: "Host=localhost;Database=shop_{node}" } }
+            """;
+
+        var beta = Parse(text, "beta");
+        Assert.Equal(("/tmp/demo/alpha/state", "/tmp/demo/beta/state"), (beta.Members["alpha"].State, beta.Members["beta"].State));
+        Assert.Equal("/tmp/demo/beta/wiki", beta.Sites["wiki"].Files.Root);
+        Assert.Equal("Host=localhost;Database=shop_beta", beta.Sites["wiki"].Databases[0].Connection);
+        Assert.Equal("/tmp/demo/{node}/wiki", Parse(text).Sites["wiki"].Files.Root);
+    }
+
+    [Fact]
+    public void Two_voters_turn_automatic_failover_off_and_say_so()
+    {
+        var config = Parse(Good.Replace("nodes: [alpha, beta, gamma]", "nodes: [alpha, beta]", StringComparison.Ordinal));
+
+        Assert.False(config.Sites["wiki"].AutomaticFailover);
+        var warning = Assert.Single(config.Warnings);
+        Assert.Equal(("sites.wiki.automatic-failover", "mirror.yaml:7:3"), (warning.Key, warning.Where));
+        Assert.Contains("witness", warning.Remedy);
+    }
+
+    [Fact]
+    public void An_app_that_never_hears_its_port_is_warned_about()
+    {
+        var config = Parse(Good.Replace("--port={port}", "--port=80", StringComparison.Ordinal));
+        Assert.Equal("sites.wiki.apps.web", Assert.Single(config.Warnings).Key);
+    }
+
+    [Fact]
+    public void Proxies_share_no_port_with_their_own_listeners()
+    {
+        var faults = FaultsOf(Good.Replace("sites:", """
+            proxies:
+              front: { address: 10.0.0.9, listen: ["http://0.0.0.0:7400", "https://0.0.0.0:443", "http://localhost:80/x"] }
+              back: { address: 10.0.0.9, grpc-port: 7500, cluster-port: 7501, state: /var/lib/back, listen: ["http://10.0.0.9:7400"] }
+            sites:
+            """, StringComparison.Ordinal));
+        Assert.Equal(
+            ["proxies.front.listen[0]", "proxies.front.listen[1]", "proxies.front.listen[2]", "proxies.back.listen[0]"],
+            faults.Select(fault => fault.Key));
+    }
+}
