@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Mirror.Store.Manifests;
 
 public enum EntryType
@@ -13,7 +15,9 @@ public enum EntryType
 /// <summary>An extended attribute; ACLs are the attributes <c>system.posix_acl_*</c>.</summary>
 public sealed record Xattr(string Name, byte[] Value) : IComparable<Xattr>
 {
-    public int CompareTo(Xattr? other) => string.CompareOrdinal(Name, other?.Name);
+    /// <summary>By the bytes of the name, as the kernel has it.</summary>
+    public int CompareTo(Xattr? other) =>
+        other is null ? 1 : Encoding.UTF8.GetBytes(Name).AsSpan().SequenceCompareTo(Encoding.UTF8.GetBytes(other.Name));
 
     public bool Equals(Xattr? other) => other is not null && Name == other.Name && Value.AsSpan().SequenceEqual(other.Value);
 

@@ -1,12 +1,17 @@
+using System.Text;
 using Google.Protobuf;
-using Mirror.Store.Packs;
 using Mirror.Store.Records;
 
 namespace Mirror.Store.Manifests;
 
-/// <summary>Entries between memory and their stored form.</summary>
+/// <summary>
+/// Entries as they lie in packs and in the index. Decoding takes nothing on trust: every field is checked, and a message that says anything an entry
+/// cannot say back (an unknown field, a value where none belongs) is refused.
+/// </summary>
 internal static class EntryRecords
 {
+    private static readonly UTF8Encoding strict = new(false, true);
+
     public static EntryMessage Encode(Entry entry)
     {
         var message = new EntryMessage
@@ -20,38 +25,92 @@ internal static class EntryRecords
             Group = entry.Group,
             MtimeUnixNs = entry.MtimeUnixNs,
             Size = (ulong)entry.Size,
-            Sha256 = PackRecords.Encode(entry.Hash),
-            LinkTarget = ByteString.CopyFrom(entry.LinkTarget),
             DeviceMajor = entry.DeviceMajor,
             DeviceMinor = entry.DeviceMinor,
-            HardlinkOf = entry.HardlinkOf is { } first ? ByteString.CopyFrom(first.Bytes) : ByteString.Empty,
             Sparse = entry.Sparse,
             Unstable = entry.Unstable,
         };
-        message.Xattrs.AddRange(entry.Xattrs.Select(xattr =>
-            new XattrRecord { Name = ByteString.CopyFromUtf8(xattr.Name), Value = ByteString.CopyFrom(xattr.Value) }));
+        if (!entry.Hash.IsNone)
+        {
+            message.Sha256 = UnsafeByteOperations.UnsafeWrap(entry.Hash.ToArray());
+        }
+
+        if (entry.LinkTarget.Length > 0)
+        {
+            message.LinkTarget = UnsafeByteOperations.UnsafeWrap(entry.LinkTarget);
+        }
+
+        if (entry.HardlinkOf is { } leader)
+        {
+            message.HardlinkOf = ByteString.CopyFrom(leader.Bytes);
+        }
+
+        foreach (var xattr in entry.Xattrs)
+        {
+            message.Xattrs.Add(new XattrRecord { Name = ByteString.CopyFromUtf8(xattr.Name), Value = UnsafeByteOperations.UnsafeWrap(xattr.Value) });
+        }
+
         return message;
     }
 
-    /// <exception cref="InvalidDataException"/>
-    public static Entry Decode(EntryMessage message) => new()
+    /// <exception cref="InvalidDataException">Says which path and what is wrong with it.</exception>
+    public static Entry Decode(EntryMessage message)
     {
-        Path = EntryPath.Parse(message.Path.Span),
-        Type = message.Type is >= 1 and <= 6 ? (EntryType)message.Type : throw new InvalidDataException($"an entry is of type {message.Type}"),
-        Mode = message.Mode <= 0xFFF ? message.Mode : throw new InvalidDataException($"an entry has mode {message.Mode}"),
-        Uid = message.Uid,
-        Gid = message.Gid,
-        Owner = message.Owner,
-        Group = message.Group,
-        MtimeUnixNs = message.MtimeUnixNs,
-        Size = message.Size <= long.MaxValue ? (long)message.Size : throw new InvalidDataException($"an entry has {message.Size} bytes"),
-        Hash = PackRecords.DecodeHash(message.Sha256, "an entry's SHA-256"),
-        LinkTarget = message.LinkTarget.ToByteArray(),
-        DeviceMajor = message.DeviceMajor,
-        DeviceMinor = message.DeviceMinor,
-        HardlinkOf = message.HardlinkOf.IsEmpty ? null : EntryPath.Parse(message.HardlinkOf.Span),
-        Sparse = message.Sparse,
-        Unstable = message.Unstable,
-        Xattrs = [.. message.Xattrs.Select(xattr => new Xattr(xattr.Name.ToStringUtf8(), xattr.Value.ToByteArray()))],
-    };
+        var path = EntryPath.Parse(message.Path.Span);
+        if (message.Size > long.MaxValue)
+        {
+            throw new InvalidDataException($"The entry \"{path}\" is refused: {message.Size} bytes is no size for a file.");
+        }
+
+        var entry = new Entry
+        {
+            Path = path,
+            Type = (EntryType)message.Type,
+            Mode = message.Mode,
+            Uid = message.Uid,
+            Gid = message.Gid,
+            Owner = message.Owner,
+            Group = message.Group,
+            MtimeUnixNs = message.MtimeUnixNs,
+            Size = (long)message.Size,
+            Hash = message.Sha256.IsEmpty ? default : ContentHash.From(message.Sha256.Span),
+            LinkTarget = message.LinkTarget.IsEmpty ? [] : message.LinkTarget.ToByteArray(),
+            DeviceMajor = message.DeviceMajor,
+            DeviceMinor = message.DeviceMinor,
+            HardlinkOf = message.HardlinkOf.IsEmpty ? null : EntryPath.Parse(message.HardlinkOf.Span),
+            Sparse = message.Sparse,
+            Unstable = message.Unstable,
+            Xattrs = DecodeXattrs(path, message),
+        };
+        EntryRules.Check(entry);
+
+        // Equality of messages covers unknown fields too.
+        return Encode(entry).Equals(message)
+            ? entry
+            : throw new InvalidDataException($"The entry \"{path}\" is refused: its record says something that this program does not know.");
+    }
+
+    private static Xattr[] DecodeXattrs(EntryPath path, EntryMessage message)
+    {
+        if (message.Xattrs.Count > EntryRules.MaxXattrs)
+        {
+            throw new InvalidDataException($"The entry \"{path}\" is refused: it has {message.Xattrs.Count} attributes, more than {EntryRules.MaxXattrs}.");
+        }
+
+        var xattrs = message.Xattrs.Count == 0 ? [] : new Xattr[message.Xattrs.Count];
+        for (var at = 0; at < xattrs.Length; at++)
+        {
+            var record = message.Xattrs[at];
+            try
+            {
+                xattrs[at] = new Xattr(strict.GetString(record.Name.Span), record.Value.ToByteArray());
+            }
+            catch (DecoderFallbackException)
+            {
+                throw new InvalidDataException($"The entry \"{path}\" is refused: the name of its attribute number {at + 1} is not UTF-8.");
+            }
+        }
+
+        return xattrs;
+    }
 }

@@ -1,14 +1,18 @@
 using Mirror.Store.Manifests;
+using Microsoft.Win32.SafeHandles;
 
 namespace Mirror.Store.Tree;
 
 /// <summary>What tells that a file was touched, beyond what a manifest keeps: a forged mtime does not hide a change from ctime.</summary>
 public readonly record struct StatKey(ulong Device, ulong Inode, long Size, long MtimeNs, long CtimeNs);
 
-/// <summary>An entry as found on disk; <see cref="Entry.Hash"/> is not filled in, <see cref="Entry.HardlinkOf"/> is.</summary>
+/// <summary>
+/// An entry as found on disk; <see cref="Entry.Hash"/> is not filled in, <see cref="Entry.HardlinkOf"/> is. A later member of a hard-link group repeats its
+/// leader's data and stat, even if the file was touched between the two looks: one inode, one statement.
+/// </summary>
 public sealed record ScannedEntry(Entry Entry, StatKey Stat);
 
-/// <summary>A path that could not be read: it is unknown, never deleted.</summary>
+/// <summary>A path that could not be read: it is unknown, never deleted. Neither it nor anything below it is among a scan's entries.</summary>
 public sealed record UnreadablePath(EntryPath Path, string Reason);
 
 /// <summary>Result of a walk, in manifest order, the root directory first.</summary>
@@ -19,13 +23,64 @@ public sealed record TreeScan(IReadOnlyList<ScannedEntry> Entries, IReadOnlyList
 public static class TreeScanner
 {
     /// <param name="root">Directory to walk; a symbolic link to a directory is followed for the root itself only.</param>
-    /// <param name="exclude">True to leave out a path (a directory with all below it).</param>
+    /// <param name="exclude">True to leave out a path (a directory with all below it). Never asked about the root.</param>
     /// <exception cref="DirectoryNotFoundException">The root is not a directory.</exception>
-    public static TreeScan Scan(string root, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation) => throw new NotImplementedException();
+    /// <exception cref="UnauthorizedAccessException">The root itself cannot be listed.</exception>
+    public static TreeScan Scan(string root, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation)
+    {
+        using var walk = new TreeWalk(root, exclude);
+        return walk.Run(cancellation);
+    }
 
     /// <summary>Opens a regular file of the tree for reading, by its byte path, without following links.</summary>
-    public static FileStream OpenRead(string root, EntryPath path) => throw new NotImplementedException();
+    /// <exception cref="FileNotFoundException">It is gone.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
+    /// <exception cref="IOException">It is no regular file (any more), a link stands in its place, or the disk failed.</exception>
+    public static FileStream OpenRead(string root, EntryPath path)
+    {
+        using var tree = new TreeHandle(root);
+
+        // Without "non-blocking" a fifo that took the file's place would hold us until somebody writes to it.
+        var descriptor = PosixError.Check(tree.Open(path.Bytes, Posix.ReadOnly | Posix.NonBlocking), "open for reading", root, path);
+        var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        try
+        {
+            PosixError.Check(Posix.Stat(descriptor, out FileStat stat), "look at", root, path);
+            if (stat.Type != EntryType.File)
+            {
+                throw new IOException($"Cannot read \"{root}/{path}\": it is not a regular file.");
+            }
+
+            return new FileStream(handle, FileAccess.Read);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The stat of one path now, to see whether it changed while it was read; null when it is gone.</summary>
-    public static StatKey? Stat(string root, EntryPath path) => throw new NotImplementedException();
+    public static StatKey? Stat(string root, EntryPath path)
+    {
+        using var tree = new TreeHandle(root);
+        var descriptor = tree.Open(path.Bytes, Posix.PathOnly);
+
+        // A link where a directory was: this path is gone as well.
+        if (descriptor is -Errno.NotFound or -Errno.NotDirectory or -Errno.TooManyLinks)
+        {
+            return null;
+        }
+
+        PosixError.Check(descriptor, "look at", root, path);
+        try
+        {
+            PosixError.Check(Posix.Stat(descriptor, out FileStat stat), "look at", root, path);
+            return stat.Key;
+        }
+        finally
+        {
+            Posix.Close(descriptor);
+        }
+    }
 }
