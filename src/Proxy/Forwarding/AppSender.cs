@@ -1,0 +1,82 @@
+using Microsoft.AspNetCore.Http;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Mirror.Proxy.Forwarding;
+
+internal enum Outcome
+{
+    /// <summary>The client has its answer, whole or broken off, or is gone. Nothing more can be done.</summary>
+    Over,
+
+    /// <summary>Nothing answers at the address; nothing was sent.</summary>
+    Unreachable,
+
+    /// <summary>Lost before any of it was sent.</summary>
+    NotSent,
+
+    /// <summary>Lost after it was sent: the app may have executed it. The client has seen nothing yet.</summary>
+    Lost,
+
+    /// <summary>The app kept the connection and was silent for longer than any answer may take.</summary>
+    TooSlow,
+}
+
+/// <summary>
+/// Sends one attempt with YARP's forwarder and says what became of it.
+/// The forwarder is used directly, without YARP's routes and clusters: a held request needs its destination looked up anew for each
+/// attempt, and there must be no load balancing behind our back that could pick a fenced primary.
+/// </summary>
+internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, TimeProvider time)
+{
+    private static readonly ForwarderRequestConfig Settings = new()
+    {
+        // Silence, not duration: a stream may live for days.
+        ActivityTimeout = TimeSpan.FromMinutes(5),
+        Version = System.Net.HttpVersion.Version11,
+        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
+
+    public async Task<Outcome> SendAsync(
+        HttpContext context, Errand errand, Uri app, IDictionary<string, string>? responseHeaders, CancellationToken cut)
+    {
+        var attempt = await errand.PrepareAsync(responseHeaders);
+        context.Features.Set<IForwarderErrorFeature>(null);
+        var error = await forwarder.SendAsync(context, app.ToString(), client, Settings, new AppTransformer(attempt, time), cut);
+        if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
+        {
+            return Outcome.Over;
+        }
+
+        if (error == ForwarderError.RequestBodyClient && !cut.IsCancellationRequested)
+        {
+            // The client's own fault, such as a body that breaks off; the forwarder has set a fitting status.
+            return Outcome.Over;
+        }
+
+        context.Response.Clear();
+        if (IsUnreachable(context.Features.Get<IForwarderErrorFeature>()?.Exception))
+        {
+            return Outcome.Unreachable;
+        }
+
+        if (!attempt.Sent)
+        {
+            return Outcome.NotSent;
+        }
+
+        return error == ForwarderError.RequestTimedOut ? Outcome.TooSlow : Outcome.Lost;
+    }
+
+    private static bool IsUnreachable(Exception? exception)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is AppUnreachableException)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Mirror.Proxy.Forwarding;
+
+/// <summary>
+/// What changes between client and app: nothing but the forwarded headers. Host and path stay as the client wrote them.
+/// Users reach this proxy directly, so forwarded headers they send themselves are replaced, not believed.
+/// </summary>
+internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpTransformer
+{
+    private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
+
+    public override async ValueTask TransformRequestAsync(
+        HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+
+        // Decoding and encoding again would change names such as "A%2FB".
+        if (httpContext.Features.Get<IHttpRequestFeature>()?.RawTarget is ['/', ..] target
+            && Uri.TryCreate(destinationPrefix.TrimEnd('/') + target, AsWritten, out var address))
+        {
+            proxyRequest.RequestUri = address;
+        }
+
+        var request = httpContext.Request;
+        proxyRequest.Headers.Remove("Forwarded");
+        Replace(proxyRequest, "X-Forwarded-For", httpContext.Connection.RemoteIpAddress?.ToString());
+        Replace(proxyRequest, "X-Forwarded-Proto", request.Scheme);
+        Replace(proxyRequest, "X-Forwarded-Host", request.Host.Value);
+        proxyRequest.Options.Set(Attempt.Key, attempt);
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(
+        HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is not null && attempt.Errand.Repeatable)
+        {
+            await EarlyBody.FetchAsync(proxyResponse, time, cancellationToken);
+        }
+
+        var copies = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        foreach (var (name, value) in attempt.ResponseHeaders ?? new Dictionary<string, string>())
+        {
+            httpContext.Response.Headers[name] = value;
+        }
+
+        return copies;
+    }
+
+    private static void Replace(HttpRequestMessage request, string name, string? value)
+    {
+        request.Headers.Remove(name);
+        if (!string.IsNullOrEmpty(value))
+        {
+            request.Headers.TryAddWithoutValidation(name, value);
+        }
+    }
+}

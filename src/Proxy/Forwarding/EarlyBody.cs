@@ -1,0 +1,134 @@
+using System.Net;
+
+namespace Mirror.Proxy.Forwarding;
+
+/// <summary>
+/// Fetches the beginning of an answer before the client sees any of it. While no byte has gone out, an app that dies
+/// in mid-answer costs the reader nothing: the request is sent again. Small answers fit whole; of large and slow ones only
+/// the beginning is held back, and only for a moment, so that streams stream.
+/// </summary>
+internal static class EarlyBody
+{
+    private const int Most = 64 * 1024;
+    private static readonly TimeSpan WaitWhenSmall = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan WaitWhenUnknown = TimeSpan.FromMilliseconds(50);
+
+    /// <exception cref="IOException">The app broke off.</exception>
+    /// <exception cref="HttpRequestException">The app broke off.</exception>
+    public static async Task FetchAsync(HttpResponseMessage response, TimeProvider time, CancellationToken cancellation)
+    {
+        var length = response.Content.Headers.ContentLength;
+        if (response.StatusCode == HttpStatusCode.SwitchingProtocols || length is 0 or > Most
+            || response.RequestMessage?.Method == HttpMethod.Head
+            || response.Content.Headers.ContentType?.MediaType == "text/event-stream")
+        {
+            return;
+        }
+
+        var body = await response.Content.ReadAsStreamAsync(cancellation);
+        var buffer = new byte[length is { } known ? (int)known + 1 : Most];
+        var filled = 0;
+        Task<int>? pending = null;
+        Task? patience = null;
+        while (filled < buffer.Length)
+        {
+            pending = body.ReadAsync(buffer.AsMemory(filled), cancellation).AsTask();
+            if (!pending.IsCompleted)
+            {
+                patience ??= Task.Delay(length is null ? WaitWhenUnknown : WaitWhenSmall, time, cancellation);
+                if (await Task.WhenAny(pending, patience) == patience && !pending.IsCompleted)
+                {
+                    break;
+                }
+            }
+
+            var count = await pending;
+            pending = null;
+            if (count == 0)
+            {
+                break;
+            }
+
+            filled += count;
+        }
+
+        var early = new StreamContent(new EarlyStream(buffer, filled, pending, body));
+        foreach (var header in response.Content.Headers.NonValidated)
+        {
+            early.Headers.TryAddWithoutValidation(header.Key, header.Value);
+        }
+
+        response.Content = early;
+    }
+
+    /// <summary>What was fetched, then what a read still under way brings, then the rest.</summary>
+    private sealed class EarlyStream(byte[] buffer, int filled, Task<int>? pending, Stream rest) : Stream
+    {
+        private int _given;
+        private int _filled = filled;
+        private Task<int>? _pending = pending;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> destination, CancellationToken cancellationToken = default)
+        {
+            if (_given == _filled && _pending is { } late)
+            {
+                // It reads into the buffer just behind what was fetched.
+                _pending = null;
+                _filled += await late.WaitAsync(cancellationToken);
+                if (_given == _filled)
+                {
+                    return 0;
+                }
+            }
+
+            if (_given < _filled)
+            {
+                var count = Math.Min(destination.Length, _filled - _given);
+                buffer.AsMemory(_given, count).CopyTo(destination);
+                _given += count;
+                return count;
+            }
+
+            return await rest.ReadAsync(destination, cancellationToken);
+        }
+
+        public override Task<int> ReadAsync(byte[] destination, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(destination.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] destination, int offset, int count) => throw new NotSupportedException("Reads here are asynchronous.");
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] source, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                rest.Dispose();
+            }
+
+            base.Dispose(disposing);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Mirror.Node.Configuration;
+using Mirror.Proxy.Forwarding;
+using Mirror.Proxy.Holding;
+using Mirror.Proxy.PublicPages;
+using Mirror.Proxy.Routing;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Mirror.Proxy;
+
+/// <summary>
+/// Makes a process a proxy. It needs an <see cref="Leadership.Membership.ICatalogue"/> among the services; the host itself opens the
+/// cluster's mTLS port and maps <see cref="RoutingService"/> there.
+/// </summary>
+public static class ProxyHosting
+{
+    /// <summary>Adds the services and the public addresses of <see cref="MemberConfig.Listen"/>.</summary>
+    public static IServiceCollection AddProxy(this IServiceCollection services, MirrorConfig config, MemberConfig member)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddMetrics();
+        services.AddHttpForwarder();
+
+        // What the forwarder calls a warning is here a try among several; what comes of it is told by this room's own records.
+        services.AddLogging(logging => logging.AddFilter("Yarp.ReverseProxy.Forwarder", LogLevel.Error));
+        services.Configure<KestrelServerOptions>(kestrel => PublicEndpoints.Listen(kestrel, member));
+
+        services.AddSingleton<ProxyMetrics>();
+        services.AddSingleton(new HostTable(config));
+        services.AddSingleton(new EpochFile(Path.Combine(member.State, "routes")));
+        services.AddSingleton(new HoldingRoom(member.HoldRequests));
+        services.AddSingleton(all => new RouteTable(
+            config, all.GetRequiredService<EpochFile>(), all.GetRequiredService<HoldingRoom>(), all.GetRequiredService<ProxyMetrics>(),
+            all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILoggerFactory>()));
+        services.AddHostedService<RouteWatcher>();
+        services.AddSingleton(all => new RoutingService(all.GetRequiredService<RouteTable>()));
+
+        services.AddSingleton<AppClient>();
+        services.AddSingleton(all => new AppSender(
+            all.GetRequiredService<IHttpForwarder>(), all.GetRequiredService<AppClient>(), all.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(all => new SiteForwarder(
+            all.GetRequiredService<AppSender>(), all.GetRequiredService<ProxyMetrics>(), member,
+            all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
+        services.AddSingleton<MirrorForwarder>();
+        services.AddSingleton<OwnPages>();
+        services.AddSingleton<ProxyFront>();
+        return services;
+    }
+
+    /// <summary>
+    /// Puts the front before everything else in the pipeline: what comes in by a public address is answered here and never reaches
+    /// the process's other endpoints; what comes in elsewhere passes by.
+    /// </summary>
+    public static WebApplication MapProxy(this WebApplication app)
+    {
+        var front = app.Services.GetRequiredService<ProxyFront>();
+        app.Use((context, next) => PublicEndpoints.IsPublic(context.Features) ? front.AnswerAsync(context) : next(context));
+        return app;
+    }
+}

@@ -1,0 +1,191 @@
+using System.Collections.Concurrent;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Membership;
+using Mirror.Node.Configuration;
+using Mirror.Proxy.Routing;
+
+namespace Mirror.Proxy.Tests.Environment;
+
+/// <summary>A real proxy on loopback in front of real apps, with a catalogue that says what the test says. An unexpected error in the log fails the test.</summary>
+internal sealed class TestEnvironment : IAsyncDisposable
+{
+    public const string Host = "wiki.example";
+    public const string MirrorHost = "mirror.example";
+
+    /// <summary>Long enough for a busy machine; a test that reaches it has failed.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly WebApplication _proxy;
+    private readonly List<Backend> _backends = [];
+    private readonly ErrorLog _errors = new();
+    private readonly string _state;
+    private readonly bool _ownsState;
+
+    private TestEnvironment(TimeSpan holdFor, int holdRequests, string? state, string[] hosts)
+    {
+        _ownsState = state is null;
+        _state = state ?? Directory.CreateTempSubdirectory("mirror-proxy-").FullName;
+        var member = new MemberConfig(
+            "front", MemberKind.Proxy, "127.0.0.1", 0, 0, _state, ["http://127.0.0.1:0"], holdFor, holdRequests, default);
+        var site = new SiteConfig(
+            "wiki", "a", ["a", "b", "c"], ["a", "b", "c"], new FilesConfig("/srv/wiki", [], TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
+            [], [], hosts, [MirrorHost], true);
+        var config = new MirrorConfig
+        {
+            Cluster = new ClusterConfig("test", TimeSpan.FromSeconds(4), "pki"),
+            Members = new Dictionary<string, MemberConfig> { ["front"] = member },
+            Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site },
+        };
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddProvider(_errors);
+        builder.Services.AddSingleton<ICatalogue>(Catalogue);
+        builder.Services.AddProxy(config, member);
+        _proxy = builder.Build();
+        _proxy.MapProxy();
+    }
+
+    public FakeCatalogue Catalogue { get; } = new();
+
+    public HttpClient Client { get; private set; } = null!;
+
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>The service as the cluster's port would serve it.</summary>
+    public RoutingService Routing => _proxy.Services.GetRequiredService<RoutingService>();
+
+    public static async Task<TestEnvironment> StartAsync(
+        TimeSpan? holdFor = null, int holdRequests = 1000, string? state = null, params string[] hosts)
+    {
+        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, state, hosts.Length == 0 ? [Host] : hosts);
+        await environment._proxy.StartAsync();
+        environment.Address = new Uri(environment._proxy.Urls.Single());
+        environment.Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+        {
+            BaseAddress = environment.Address,
+            Timeout = Patience,
+        };
+        return environment;
+    }
+
+    public async Task<Backend> AppAsync(string name, Microsoft.AspNetCore.Http.RequestDelegate? handler = null, int port = 0)
+    {
+        var backend = await Backend.StartAsync(name, handler, port);
+        _backends.Add(backend);
+        return backend;
+    }
+
+    /// <summary>Says it and waits until the proxy routes by it.</summary>
+    public async Task SayAsync(params SiteHolding[] holdings)
+    {
+        Catalogue.Say(holdings);
+        await AppliedAsync();
+    }
+
+    public async Task AppliedAsync()
+    {
+        var routes = _proxy.Services.GetRequiredService<RouteTable>();
+        var wanted = SiteView.Read(Catalogue.Current, "wiki");
+        await UntilAsync(() => Same(routes.View("wiki"), wanted), "the proxy follows the catalogue");
+    }
+
+    public static HttpRequestMessage Request(HttpMethod method, string path, HttpContent? content = null, string host = Host)
+    {
+        var request = new HttpRequestMessage(method, path) { Content = content };
+        request.Headers.Host = host;
+        return request;
+    }
+
+    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? content = null, string host = Host) =>
+        Client.SendAsync(Request(method, path, content, host), HttpCompletionOption.ResponseHeadersRead);
+
+    public async Task<string> GetAsync(string path, string host = Host)
+    {
+        using var response = await SendAsync(HttpMethod.Get, path, host: host);
+        response.EnsureSuccessStatusCode();
+        return await response.Content.ReadAsStringAsync();
+    }
+
+    public async Task<SiteCounts> CountsAsync()
+    {
+        var status = await Client.GetFromJsonAsync<JsonElement>("/.mirror/status");
+        var site = status.GetProperty("sites").GetProperty("wiki");
+        return new SiteCounts(
+            site.GetProperty("primary").GetString(), site.GetProperty("epoch").GetUInt64(), site.GetProperty("holdingBecause").GetString(),
+            site.GetProperty("held").GetInt32(), site.GetProperty("inFlight").GetInt32(), site.GetProperty("tunnels").GetInt32());
+    }
+
+    public Task HeldAsync(int count) => UntilAsync(async () => (await CountsAsync()).Held == count, $"{count} requests are held");
+
+    public Task InFlightAsync(int count) => UntilAsync(async () => (await CountsAsync()).InFlight == count, $"{count} requests are in flight");
+
+    public static Task UntilAsync(Func<bool> condition, string what) => UntilAsync(() => Task.FromResult(condition()), what);
+
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!await condition())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Patience, $"Waited in vain until {what}.");
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System);
+        }
+    }
+
+    public Task StopAsync() => _proxy.StopAsync();
+
+    public void ExpectError(int id) => _errors.Expected.Add(id);
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await _proxy.StopAsync();
+        await _proxy.DisposeAsync();
+        foreach (var backend in _backends)
+        {
+            await backend.DisposeAsync();
+        }
+
+        if (_ownsState)
+        {
+            Directory.Delete(_state, recursive: true);
+        }
+
+        Assert.Empty(_errors.Unexpected);
+    }
+
+    private static bool Same(SiteView one, SiteView other) =>
+        one.HighestEpoch == other.HighestEpoch && one.Claims.SequenceEqual(other.Claims)
+        && one.Replicas.SequenceEqual(other.Replicas) && one.Speakers.SetEquals(other.Speakers);
+
+    private sealed class ErrorLog : ILoggerProvider, ILogger
+    {
+        private readonly ConcurrentQueue<(int Id, string Text)> _errors = new();
+
+        public HashSet<int> Expected { get; } = [];
+
+        public IEnumerable<string> Unexpected => _errors.Where(error => !Expected.Contains(error.Id)).Select(error => error.Text);
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                _errors.Enqueue((eventId.Id, $"{formatter(state, exception)} {exception}"));
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
+
+internal sealed record SiteCounts(string? Primary, ulong Epoch, string? HoldingBecause, int Held, int InFlight, int Tunnels);
