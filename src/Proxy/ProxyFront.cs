@@ -8,16 +8,29 @@ namespace Mirror.Proxy;
 
 /// <summary>Where a public request begins: own page, site, mirror, or nothing of ours.</summary>
 internal sealed class ProxyFront(
-    HostTable hosts, RouteTable routes, SiteForwarder sites, MirrorForwarder mirrors, OwnPages pages, TimeProvider time)
+    HostTable hosts, RouteTable routes, SiteForwarder sites, MirrorForwarder mirrors, OwnPages pages)
 {
-    public Task AnswerAsync(HttpContext context)
+    public async Task AnswerAsync(HttpContext context)
     {
+        try
+        {
+            await RouteAsync(context);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
+        {
+            // The client is gone; there is nobody to tell, and it is no fault of ours.
+        }
+    }
+
+    private Task RouteAsync(HttpContext context)
+    {
+        var target = hosts.Find(context.Request.Host.Host);
         if (OwnPages.Owns(context.Request.Path))
         {
-            return pages.AnswerAsync(context);
+            return pages.AnswerAsync(context, target?.Site.Name);
         }
 
-        if (hosts.Find(context.Request.Host.Host) is not { } target)
+        if (target is not var (site, kind))
         {
             return Answers.UnknownHostAsync(context);
         }
@@ -28,8 +41,8 @@ internal sealed class ProxyFront(
             size.MaxRequestBodySize = null;
         }
 
-        return target.Kind == HostKind.Mirror
-            ? mirrors.ForwardAsync(context, target.Site)
-            : sites.ForwardAsync(context, new Errand(context, time), target.Site.Name, routes.Gate(target.Site.Name));
+        return kind == HostKind.Mirror
+            ? mirrors.ForwardAsync(context, site)
+            : sites.ForwardAsync(context, new Errand(context), site.Name, routes.Gate(site.Name));
     }
 }

@@ -39,14 +39,14 @@ public static class ProxyHosting
             config, all.GetRequiredService<EpochFile>(), all.GetRequiredService<HoldingRoom>(), all.GetRequiredService<ProxyMetrics>(),
             all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILoggerFactory>()));
         services.AddHostedService<RouteWatcher>();
-        services.AddSingleton(all => new RoutingService(all.GetRequiredService<RouteTable>()));
+        services.AddSingleton(all => new RoutingService(config, all.GetRequiredService<RouteTable>()));
 
         services.AddSingleton<AppClient>();
         services.AddSingleton(all => new AppSender(
             all.GetRequiredService<IHttpForwarder>(), all.GetRequiredService<AppClient>(), all.GetRequiredService<TimeProvider>()));
         services.AddSingleton(all => new SiteForwarder(
-            all.GetRequiredService<AppSender>(), all.GetRequiredService<ProxyMetrics>(), member,
-            all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
+            all.GetRequiredService<AppSender>(), all.GetRequiredService<ProxyMetrics>(), member, all.GetRequiredService<TimeProvider>(),
+            all.GetRequiredService<ILogger<SiteForwarder>>(), all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
         services.AddSingleton<MirrorForwarder>();
         services.AddSingleton<OwnPages>();
         services.AddSingleton<ProxyFront>();

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
@@ -26,7 +27,7 @@ internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpT
 
         var request = httpContext.Request;
         proxyRequest.Headers.Remove("Forwarded");
-        Replace(proxyRequest, "X-Forwarded-For", httpContext.Connection.RemoteIpAddress?.ToString());
+        Replace(proxyRequest, "X-Forwarded-For", AddressOf(httpContext.Connection.RemoteIpAddress));
         Replace(proxyRequest, "X-Forwarded-Proto", request.Scheme);
         Replace(proxyRequest, "X-Forwarded-Host", request.Host.Value);
         proxyRequest.Options.Set(Attempt.Key, attempt);
@@ -48,6 +49,9 @@ internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpT
 
         return copies;
     }
+
+    // A socket that takes both families shows IPv4 clients as ::ffff:1.2.3.4.
+    private static string? AddressOf(IPAddress? client) => client is { IsIPv4MappedToIPv6: true } ? client.MapToIPv4().ToString() : client?.ToString();
 
     private static void Replace(HttpRequestMessage request, string name, string? value)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 
 namespace Mirror.Proxy.Forwarding;
@@ -26,13 +27,14 @@ internal static class EarlyBody
         }
 
         var body = await response.Content.ReadAsStreamAsync(cancellation);
-        var buffer = new byte[length is { } known ? (int)known + 1 : Most];
+        var size = length is { } known ? (int)known + 1 : Most;
+        var buffer = ArrayPool<byte>.Shared.Rent(size);
         var filled = 0;
         Task<int>? pending = null;
         Task? patience = null;
-        while (filled < buffer.Length)
+        while (filled < size)
         {
-            pending = body.ReadAsync(buffer.AsMemory(filled), cancellation).AsTask();
+            pending = body.ReadAsync(buffer.AsMemory(filled, size - filled), cancellation).AsTask();
             if (!pending.IsCompleted)
             {
                 patience ??= Task.Delay(length is null ? WaitWhenUnknown : WaitWhenSmall, time, cancellation);
@@ -42,6 +44,7 @@ internal static class EarlyBody
                 }
             }
 
+            // When this fails the buffer is left to the collector: the rented one is given back only when nothing can write to it any more.
             var count = await pending;
             pending = null;
             if (count == 0)
@@ -67,6 +70,7 @@ internal static class EarlyBody
         private int _given;
         private int _filled = filled;
         private Task<int>? _pending = pending;
+        private bool _disposed;
 
         public override bool CanRead => true;
 
@@ -87,8 +91,8 @@ internal static class EarlyBody
             if (_given == _filled && _pending is { } late)
             {
                 // It reads into the buffer just behind what was fetched.
-                _pending = null;
                 _filled += await late.WaitAsync(cancellationToken);
+                _pending = null;
                 if (_given == _filled)
                 {
                     return 0;
@@ -123,8 +127,14 @@ internal static class EarlyBody
 
         protected override void Dispose(bool disposing)
         {
-            if (disposing)
+            if (disposing && !_disposed)
             {
+                _disposed = true;
+                if (_pending is null)
+                {
+                    ArrayPool<byte>.Shared.Return(buffer);
+                }
+
                 rest.Dispose();
             }
 

@@ -14,17 +14,14 @@ internal sealed class Errand
     private const int MostFailures = 4;
 
     private readonly HttpContext _context;
-    private readonly TimeProvider _time;
     private readonly bool _keepsBody;
     private readonly bool _hasBody;
     private byte[]? _body;
-    private long? _firstHeld;
     private int _failures;
 
-    public Errand(HttpContext context, TimeProvider time)
+    public Errand(HttpContext context)
     {
         _context = context;
-        _time = time;
         var request = context.Request;
         var tunnel = context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true;
         var read = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
@@ -43,19 +40,12 @@ internal sealed class Errand
     /// <summary>May be sent again although an app may have executed it: doing it twice is the same as once, and its body, if any, is at hand.</summary>
     public bool Repeatable => Idempotent && (!_hasBody || _keepsBody);
 
-    public int Attempts { get; private set; }
-
-    /// <summary>What is left of the time this request may wait, counted from when it first had to.</summary>
-    public TimeSpan Patience(TimeSpan whole)
-    {
-        _firstHeld ??= _time.GetTimestamp();
-        return whole - _time.GetElapsedTime(_firstHeld.Value);
-    }
+    /// <summary>Time spent waiting for a primary, over all attempts.</summary>
+    public TimeSpan Waited { get; set; }
 
     /// <summary>Called before each attempt, and never while held: a held request keeps its body on the wire.</summary>
     public async Task<Attempt> PrepareAsync(IDictionary<string, string>? responseHeaders)
     {
-        Attempts++;
         if (_keepsBody)
         {
             _body ??= await ReadBodyAsync();
@@ -65,9 +55,19 @@ internal sealed class Errand
         return new Attempt(this, responseHeaders);
     }
 
-    /// <summary>Counts a failure after the request was sent.</summary>
-    /// <returns>True when it may be sent once more.</returns>
-    public bool MayRepeat() => Repeatable && ++_failures < MostFailures;
+    /// <summary>
+    /// Counts a failure after the request was sent, and says how long to wait before it may be sent once more; null when it may not.
+    /// The first repetition is immediate: what failed was most likely one dying app.
+    /// </summary>
+    public TimeSpan? PauseBeforeRepeating()
+    {
+        if (!Repeatable || ++_failures >= MostFailures)
+        {
+            return null;
+        }
+
+        return _failures == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(25 << _failures);
+    }
 
     private async Task<byte[]> ReadBodyAsync()
     {

@@ -21,7 +21,7 @@ internal sealed class MirrorForwarder(RouteTable routes, AppSender sender, SiteF
 
     public async Task ForwardAsync(HttpContext context, SiteConfig site)
     {
-        var errand = new Errand(context, time);
+        var errand = new Errand(context);
         if (errand.Traffic != Traffic.Read || HttpMethods.IsTrace(context.Request.Method))
         {
             await Answers.ReadOnlyAsync(context, site);
@@ -39,7 +39,7 @@ internal sealed class MirrorForwarder(RouteTable routes, AppSender sender, SiteF
                 case Outcome.Unreachable:
                     Bench(replica.App);
                     break;
-                case Outcome.Lost when !errand.MayRepeat():
+                case Outcome.Lost when errand.PauseBeforeRepeating() is null:
                     await Answers.OutcomeUnknownAsync(context, errand.Idempotent);
                     return;
                 case Outcome.TooSlow:

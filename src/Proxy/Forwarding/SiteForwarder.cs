@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
 using Mirror.Proxy.Holding;
 using Mirror.Proxy.PublicPages;
@@ -9,7 +10,8 @@ namespace Mirror.Proxy.Forwarding;
 /// Brings a request to the site's primary, whoever that is by then. What was never sent can always be sent; what may have been executed is
 /// sent again only when doing it twice is the same as once; the rest gets an honest answer.
 /// </summary>
-internal sealed class SiteForwarder(AppSender sender, ProxyMetrics metrics, MemberConfig member, CancellationToken stopping)
+internal sealed partial class SiteForwarder(
+    AppSender sender, ProxyMetrics metrics, MemberConfig member, TimeProvider time, ILogger<SiteForwarder> log, CancellationToken stopping)
 {
     private static readonly Dictionary<string, string> FromPrimary = new() { ["Mirror-Source"] = "primary" };
 
@@ -19,21 +21,7 @@ internal sealed class SiteForwarder(AppSender sender, ProxyMetrics metrics, Memb
         using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         while (true)
         {
-            Entry entry;
-            try
-            {
-                entry = await gate.EnterAsync(errand.Traffic, () => errand.Patience(member.HoldFor), over.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                if (context.RequestAborted.IsCancellationRequested)
-                {
-                    return;
-                }
-
-                entry = new Entry(null, Refusal.Stopping);
-            }
-
+            var entry = await EnterAsync(gate, errand, over.Token);
             if (entry.Passage is not { } passage)
             {
                 metrics.Refused(site, entry.Refusal.ToString());
@@ -55,14 +43,18 @@ internal sealed class SiteForwarder(AppSender sender, ProxyMetrics metrics, Memb
                     gate.FoundSilent(passage);
                     break;
                 case Outcome.NotSent:
+                case Outcome.Lost when errand.Repeatable && passage.Cut.IsCancellationRequested:
                     break;
-                case Outcome.Lost when passage.Cut.IsCancellationRequested ? errand.Repeatable : errand.MayRepeat():
+                case Outcome.Lost when errand.PauseBeforeRepeating() is { } pause:
+                    await Task.Delay(pause, time, context.RequestAborted);
                     break;
                 case Outcome.TooSlow:
+                    LogTooSlow(site, context.Request.Method, passage.Reign.Node, passage.Reign.Epoch);
                     await Answers.TooSlowAsync(context);
                     return;
                 default:
                     metrics.OutcomeUnknown(site);
+                    LogOutcomeUnknown(site, context.Request.Method, passage.Reign.Node, passage.Reign.Epoch);
                     await Answers.OutcomeUnknownAsync(context, errand.Idempotent);
                     return;
             }
@@ -70,4 +62,28 @@ internal sealed class SiteForwarder(AppSender sender, ProxyMetrics metrics, Memb
             metrics.SentAgain(site);
         }
     }
+
+    private async Task<Entry> EnterAsync(SiteGate gate, Errand errand, CancellationToken over)
+    {
+        var start = time.GetTimestamp();
+        try
+        {
+            return await gate.EnterAsync(errand.Traffic, member.HoldFor - errand.Waited, over);
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return new Entry(null, Refusal.Stopping);
+        }
+        finally
+        {
+            errand.Waited += time.GetElapsedTime(start);
+        }
+    }
+
+    // The path is left out: it may carry what is no log's business.
+    [LoggerMessage(6020, LogLevel.Warning, "{Site}: a {Method} was lost after it was sent to {Node} (epoch {Epoch}) and cannot be sent again; answered 502")]
+    private partial void LogOutcomeUnknown(string site, string method, string node, ulong epoch);
+
+    [LoggerMessage(6021, LogLevel.Warning, "{Site}: a {Method} got no answer from {Node} (epoch {Epoch}) in time; answered 504")]
+    private partial void LogTooSlow(string site, string method, string node, ulong epoch);
 }

@@ -9,17 +9,16 @@ internal sealed partial class SiteGate
     /// <summary>
     /// Stops sending new requests, waits until those in flight are done, at most <paramref name="drain"/>, then cuts tunnels.
     /// The hold ends by itself after <paramref name="duration"/>, by <see cref="Release"/>, or when a higher epoch appears.
-    /// Asking again prolongs it.
+    /// Asking again prolongs it. An epoch that the catalogue does not know yet may hold, for that harms nobody for long; it ends no reign.
     /// </summary>
     /// <returns>Null when <paramref name="epoch"/> is lower than the highest seen.</returns>
     public async Task<HoldReport?> HoldAsync(ulong epoch, TimeSpan duration, TimeSpan drain, CancellationToken cancellation)
     {
-        Outrank(epoch);
         Task quiet;
         Reign? reign;
         lock (_lock)
         {
-            if (epoch < _highest)
+            if (IsOutdated_NeedsLock(epoch))
             {
                 return null;
             }
@@ -52,7 +51,7 @@ internal sealed partial class SiteGate
     {
         lock (_lock)
         {
-            if (epoch < _highest)
+            if (IsOutdated_NeedsLock(epoch))
             {
                 return null;
             }
@@ -76,6 +75,8 @@ internal sealed partial class SiteGate
             }
         }
     }
+
+    private bool IsOutdated_NeedsLock(ulong epoch) => epoch < Math.Max(_highest, _hold?.Epoch ?? 0);
 
     private void EndOutrankedHold_NeedsLock()
     {

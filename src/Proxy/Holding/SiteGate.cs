@@ -29,11 +29,9 @@ internal sealed partial class SiteGate(string site, ulong highest, HoldingRoom r
     private TaskCompletionSource? _quiet;
     private TaskCompletionSource? _tunnelsGone;
 
-    /// <summary>Asks for a passage.</summary>
-    /// <param name="patienceLeft">How long it may wait; asked only when it must.</param>
-    public async ValueTask<Entry> EnterAsync(Traffic traffic, Func<TimeSpan> patienceLeft, CancellationToken gone)
+    /// <summary>Asks for a passage, waiting at most <paramref name="patience"/>.</summary>
+    public async ValueTask<Entry> EnterAsync(Traffic traffic, TimeSpan patience, CancellationToken gone)
     {
-        TimeSpan patience;
         LinkedListNode<Waiter> place;
         lock (_lock)
         {
@@ -42,7 +40,6 @@ internal sealed partial class SiteGate(string site, ulong highest, HoldingRoom r
                 return new Entry(Admit_NeedsLock(traffic));
             }
 
-            patience = patienceLeft();
             if (patience <= TimeSpan.Zero)
             {
                 return new Entry(null, Refusal.WaitedTooLong);
@@ -103,25 +100,6 @@ internal sealed partial class SiteGate(string site, ulong highest, HoldingRoom r
         Cut(over);
     }
 
-    /// <summary>An epoch heard of elsewhere (a hold, the epoch file). A reign below it is over.</summary>
-    public void Outrank(ulong epoch)
-    {
-        Reign? over = null;
-        lock (_lock)
-        {
-            _highest = Math.Max(_highest, epoch);
-            if (_reign is { } reign && reign.Epoch < _highest)
-            {
-                over = End_NeedsLock();
-            }
-
-            EndOutrankedHold_NeedsLock();
-            Settle_NeedsLock();
-        }
-
-        Cut(over);
-    }
-
     /// <summary>Nothing answers where this passage led. Requests wait until a probe is answered there, or the route leads elsewhere.</summary>
     public void FoundSilent(Passage passage)
     {
@@ -157,7 +135,7 @@ internal sealed partial class SiteGate(string site, ulong highest, HoldingRoom r
     {
         lock (_lock)
         {
-            return new GateStatus(_reign?.Node, _reign?.Epoch ?? 0, _highest, _closed, _waiting.Count, _reads + _writes, _tunnels);
+            return new GateStatus(_reign?.Node, _reign?.Epoch ?? 0, Math.Max(_highest, _hold?.Epoch ?? 0), _closed, _waiting.Count, _reads + _writes, _tunnels);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Mirror.Proxy.Routing;
 
@@ -8,26 +9,39 @@ internal sealed class OwnPages(RouteTable routes)
 {
     public static bool Owns(PathString path) => path.StartsWithSegments("/.mirror", StringComparison.Ordinal);
 
-    public Task AnswerAsync(HttpContext context)
+    /// <param name="site">The site whose name was asked for, if any.</param>
+    public Task AnswerAsync(HttpContext context, string? site)
     {
         context.Response.Headers.CacheControl = "no-store";
         return context.Request.Path.Value switch
         {
             "/.mirror/healthz" => context.Response.WriteAsync("ok\n", context.RequestAborted),
-            "/.mirror/status" => context.Response.WriteAsJsonAsync(Status(), context.RequestAborted),
+            "/.mirror/status" => StatusAsync(context, site),
             _ => Answers.UnknownPageAsync(context),
         };
     }
 
-    private ProxyStatus Status() => new(routes.Sites.ToDictionary(
-        site => site,
-        site =>
+    // Readers of one site learn of that one; who sits at this machine learns of all.
+    private Task StatusAsync(HttpContext context, string? site)
+    {
+        if (context.Connection.RemoteIpAddress is { } remote && IPAddress.IsLoopback(remote))
         {
-            var gate = routes.Gate(site).Status();
-            return new SiteStatus(
-                gate.Primary, gate.Epoch, gate.HighestEpoch, gate.Closed, gate.Held, gate.InFlight, gate.Tunnels,
-                [.. routes.View(site).Replicas.Select(replica => new ReplicaStatus(replica.Node, replica.Version.ToString(), replica.Lag?.TotalSeconds))]);
-        }));
+            return WriteAsync(context, routes.Sites);
+        }
+
+        return site is null ? Answers.UnknownPageAsync(context) : WriteAsync(context, [site]);
+    }
+
+    private Task WriteAsync(HttpContext context, IEnumerable<string> sites) =>
+        context.Response.WriteAsJsonAsync(new ProxyStatus(sites.ToDictionary(site => site, StatusOf)), context.RequestAborted);
+
+    private SiteStatus StatusOf(string site)
+    {
+        var gate = routes.Gate(site).Status();
+        return new SiteStatus(
+            gate.Primary, gate.Epoch, gate.HighestEpoch, gate.Closed, gate.Held, gate.InFlight, gate.Tunnels,
+            [.. routes.View(site).Replicas.Select(replica => new ReplicaStatus(replica.Node, replica.Version.ToString(), replica.Lag?.TotalSeconds))]);
+    }
 
     private sealed record ProxyStatus(IReadOnlyDictionary<string, SiteStatus> Sites);
 

@@ -47,7 +47,7 @@ internal sealed partial class RouteTable
     }
 
     /// <summary>Remembers an epoch before anything is sent under it.</summary>
-    public void Keep(string site, ulong epoch)
+    private void Keep(string site, ulong epoch)
     {
         lock (_epochs)
         {

@@ -1,12 +1,19 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using Grpc.Net.Client;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Mirror.Leadership.Membership;
+using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
 using Mirror.Proxy.Routing;
+using Wire = Mirror.Node.Wire;
 
 namespace Mirror.Proxy.Tests.Environment;
 
@@ -20,7 +27,9 @@ internal sealed class TestEnvironment : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly WebApplication _proxy;
+    private readonly MemberConfig _member;
     private readonly List<Backend> _backends = [];
+    private readonly List<GrpcChannel> _channels = [];
     private readonly ErrorLog _errors = new();
     private readonly string _state;
     private readonly bool _ownsState;
@@ -29,7 +38,7 @@ internal sealed class TestEnvironment : IAsyncDisposable
     {
         _ownsState = state is null;
         _state = state ?? Directory.CreateTempSubdirectory("mirror-proxy-").FullName;
-        var member = new MemberConfig(
+        _member = new MemberConfig(
             "front", MemberKind.Proxy, "127.0.0.1", 0, 0, _state, ["http://127.0.0.1:0"], holdFor, holdRequests, default);
         var site = new SiteConfig(
             "wiki", "a", ["a", "b", "c"], ["a", "b", "c"], new FilesConfig("/srv/wiki", [], TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
@@ -37,15 +46,28 @@ internal sealed class TestEnvironment : IAsyncDisposable
         var config = new MirrorConfig
         {
             Cluster = new ClusterConfig("test", TimeSpan.FromSeconds(4), "pki"),
-            Members = new Dictionary<string, MemberConfig> { ["front"] = member },
+            Members = new Dictionary<string, MemberConfig> { ["front"] = _member },
             Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site },
         };
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddProvider(_errors);
         builder.Services.AddSingleton<ICatalogue>(Catalogue);
-        builder.Services.AddProxy(config, member);
+        builder.Services.AddGrpc();
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http2;
+            listen.UseHttps(ClusterPki.Of("front").Certificate, https =>
+            {
+                https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
+                https.ClientCertificateValidation = (certificate, _, _) => ClusterPki.Of("front").Trusts(certificate, client: true);
+            });
+        }));
+        builder.Services.AddProxy(config, _member);
         _proxy = builder.Build();
         _proxy.MapProxy();
+        _proxy.MapGrpcService<RoutingService>();
+        _proxy.MapGet("/inside", () => "inside");
     }
 
     public FakeCatalogue Catalogue { get; } = new();
@@ -54,15 +76,30 @@ internal sealed class TestEnvironment : IAsyncDisposable
 
     public Uri Address { get; private set; } = null!;
 
-    /// <summary>The service as the cluster's port would serve it.</summary>
-    public RoutingService Routing => _proxy.Services.GetRequiredService<RoutingService>();
+    /// <summary>The cluster's own port of the proxy.</summary>
+    public int ClusterPort { get; private set; }
+
+    /// <summary>The routing service over mTLS, called by a node.</summary>
+    public Wire.Routing.RoutingClient RoutingAs(string node)
+    {
+        var channel = PeerChannels.Open(_member with { GrpcPort = ClusterPort }, ClusterPki.Of(node));
+        _channels.Add(channel);
+        return new Wire.Routing.RoutingClient(channel);
+    }
+
+    public async Task<Wire.HoldReply> HoldAsync(ulong epoch, uint deadline = 30_000, uint drain = 20_000, string node = "a") =>
+        await RoutingAs(node).HoldAsync(new Wire.HoldRequest { Site = "wiki", Epoch = epoch, DeadlineMs = deadline, DrainMs = drain });
+
+    public async Task<Wire.ReleaseReply> ReleaseAsync(ulong epoch) =>
+        await RoutingAs("a").ReleaseAsync(new Wire.ReleaseRequest { Site = "wiki", Epoch = epoch });
 
     public static async Task<TestEnvironment> StartAsync(
         TimeSpan? holdFor = null, int holdRequests = 1000, string? state = null, params string[] hosts)
     {
         var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, state, hosts.Length == 0 ? [Host] : hosts);
         await environment._proxy.StartAsync();
-        environment.Address = new Uri(environment._proxy.Urls.Single());
+        environment.Address = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("http:", StringComparison.Ordinal)));
+        environment.ClusterPort = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("https:", StringComparison.Ordinal))).Port;
         environment.Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
         {
             BaseAddress = environment.Address,
@@ -141,6 +178,7 @@ internal sealed class TestEnvironment : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
+        _channels.ForEach(channel => channel.Dispose());
         await _proxy.StopAsync();
         await _proxy.DisposeAsync();
         foreach (var backend in _backends)

@@ -208,6 +208,21 @@ public sealed class Retries
     }
 
     [Fact]
+    public async Task A_client_that_asks_before_it_uploads_is_told_to_go_on_when_the_app_wants_the_body()
+    {
+        await using var environment = await TestEnvironment.StartAsync();
+        var a = await environment.AppAsync("a", Echo("a"));
+        using var request = TestEnvironment.Request(HttpMethod.Post, "/", new StringContent("upload"));
+        request.Headers.ExpectContinue = true;
+
+        var sent = environment.Client.SendAsync(request);
+        await environment.HeldAsync(1);
+        await environment.SayAsync(Primary("a", 1, a.Address));
+
+        Assert.Equal("a upload", await (await sent).Content.ReadAsStringAsync());
+    }
+
+    [Fact]
     public async Task A_large_upload_is_streamed_and_arrives_whole()
     {
         await using var environment = await TestEnvironment.StartAsync();

@@ -36,7 +36,7 @@ public sealed class Streams
         using var socket = await ConnectAsync(environment);
         Assert.Equal("hello", await EchoAsync(socket, "hello"));
 
-        var report = await environment.Routing.Hold(new Mirror.Node.Wire.HoldRequest { Site = "wiki", Epoch = 1, DeadlineMs = 30_000, DrainMs = 1_000 }, new QuietCall());
+        var report = await environment.HoldAsync(1);
 
         Assert.True(report.Drained);
         Assert.Equal(0u, report.InFlight);

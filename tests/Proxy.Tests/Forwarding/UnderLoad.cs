@@ -128,8 +128,7 @@ public sealed class UnderLoad
         {
             var before = Volatile.Read(ref done);
             await TestEnvironment.UntilAsync(() => all.IsCompleted || Volatile.Read(ref done) > before + 20, "requests go on");
-            var report = await environment.Routing.Hold(
-                new Mirror.Node.Wire.HoldRequest { Site = "wiki", Epoch = epoch - 1, DeadlineMs = 30_000, DrainMs = 20_000 }, new QuietCall());
+            var report = await environment.HoldAsync(epoch - 1);
             Assert.True(report.Drained);
             Volatile.Write(ref reign, epoch);
             var next = await environment.AppAsync(epoch.ToString(), AppOf(epoch));

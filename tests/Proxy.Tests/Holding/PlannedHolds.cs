@@ -8,12 +8,6 @@ namespace Mirror.Proxy.Tests.Holding;
 
 public sealed class PlannedHolds
 {
-    // The service uses of the call only its cancellation.
-    private static ServerCallContext Call { get; } = new QuietCall();
-
-    private static HoldRequest Hold(ulong epoch, uint deadline = 30_000, uint drain = 20_000) =>
-        new() { Site = "wiki", Epoch = epoch, DeadlineMs = deadline, DrainMs = drain };
-
     [Fact]
     public async Task A_switchover_drains_holds_and_releases_to_the_successor()
     {
@@ -31,7 +25,7 @@ public sealed class PlannedHolds
         var before = environment.SendAsync(HttpMethod.Post, "/before", new StringContent("x"));
         await entered.Task;
 
-        var hold = environment.Routing.Hold(Hold(1), Call);
+        var hold = environment.HoldAsync(1);
         await TestEnvironment.UntilAsync(async () => (await environment.CountsAsync()).HoldingBecause is not null, "the hold is on");
         var during = environment.SendAsync(HttpMethod.Post, "/during", new StringContent("x"));
         await environment.HeldAsync(1);
@@ -60,7 +54,7 @@ public sealed class PlannedHolds
         var write = environment.SendAsync(HttpMethod.Post, "/", new StringContent("x"));
         await environment.InFlightAsync(1);
 
-        var report = await environment.Routing.Hold(Hold(1, drain: 50), Call);
+        var report = await environment.HoldAsync(1, drain: 50);
 
         Assert.False(report.Drained);
         Assert.Equal(1u, report.InFlight);
@@ -74,11 +68,11 @@ public sealed class PlannedHolds
         await using var environment = await TestEnvironment.StartAsync();
         var a = await environment.AppAsync("a");
         await environment.SayAsync(Primary("a", 1, a.Address));
-        await environment.Routing.Hold(Hold(1), Call);
+        await environment.HoldAsync(1);
         var held = environment.GetAsync("/");
         await environment.HeldAsync(1);
 
-        var reply = await environment.Routing.Release(new ReleaseRequest { Site = "wiki", Epoch = 1 }, Call);
+        var reply = await environment.ReleaseAsync(1);
 
         Assert.Equal(1u, reply.Released);
         Assert.Equal("a /", await held);
@@ -91,7 +85,7 @@ public sealed class PlannedHolds
         var a = await environment.AppAsync("a");
         await environment.SayAsync(Primary("a", 1, a.Address));
 
-        await environment.Routing.Hold(Hold(1, deadline: 300), Call);
+        await environment.HoldAsync(1, deadline: 300);
         Assert.NotNull((await environment.CountsAsync()).HoldingBecause);
 
         Assert.Equal("a /", await environment.GetAsync("/"));
@@ -104,9 +98,9 @@ public sealed class PlannedHolds
         var b = await environment.AppAsync("b");
         await environment.SayAsync(Primary("b", 2, b.Address));
 
-        var hold = await Assert.ThrowsAsync<RpcException>(() => environment.Routing.Hold(Hold(1), Call));
+        var hold = await Assert.ThrowsAsync<RpcException>(() => environment.HoldAsync(1));
         var release = await Assert.ThrowsAsync<RpcException>(
-            () => environment.Routing.Release(new ReleaseRequest { Site = "wiki", Epoch = 1 }, Call));
+            () => environment.ReleaseAsync(1));
 
         Assert.Equal(StatusCode.FailedPrecondition, hold.StatusCode);
         Assert.Equal(StatusCode.FailedPrecondition, release.StatusCode);
@@ -119,10 +113,42 @@ public sealed class PlannedHolds
         await using var environment = await TestEnvironment.StartAsync();
 
         var unknown = await Assert.ThrowsAsync<RpcException>(
-            () => environment.Routing.Hold(new HoldRequest { Site = "shop", Epoch = 1, DeadlineMs = 100 }, Call));
-        var endless = await Assert.ThrowsAsync<RpcException>(() => environment.Routing.Hold(Hold(1, deadline: 0), Call));
+            async () => await environment.RoutingAs("a").HoldAsync(new HoldRequest { Site = "shop", Epoch = 1, DeadlineMs = 100 }));
+        var endless = await Assert.ThrowsAsync<RpcException>(() => environment.HoldAsync(1, deadline: 0));
 
         Assert.Equal(StatusCode.NotFound, unknown.StatusCode);
         Assert.Equal(StatusCode.InvalidArgument, endless.StatusCode);
+    }
+
+    [Fact]
+    public async Task Only_nodes_of_the_site_may_ask_for_a_hold()
+    {
+        await using var environment = await TestEnvironment.StartAsync();
+        var a = await environment.AppAsync("a");
+        await environment.SayAsync(Primary("a", 1, a.Address));
+
+        foreach (var other in new[] { "stranger", "front" })
+        {
+            var refusal = await Assert.ThrowsAsync<RpcException>(() => environment.HoldAsync(1, node: other));
+            Assert.Equal(StatusCode.PermissionDenied, refusal.StatusCode);
+        }
+
+        Assert.Equal("a /", await environment.GetAsync("/"));
+    }
+
+    [Fact]
+    public async Task A_hold_ahead_of_the_catalogue_stands_and_an_older_primary_cannot_lift_it()
+    {
+        await using var environment = await TestEnvironment.StartAsync();
+        var a = await environment.AppAsync("a");
+        await environment.SayAsync(Primary("a", 1, a.Address));
+
+        await environment.HoldAsync(2, node: "b");
+        var older = await Assert.ThrowsAsync<RpcException>(() => environment.ReleaseAsync(1));
+
+        Assert.Equal(StatusCode.FailedPrecondition, older.StatusCode);
+        Assert.NotNull((await environment.CountsAsync()).HoldingBecause);
+        await environment.ReleaseAsync(2);
+        Assert.Equal("a /", await environment.GetAsync("/"));
     }
 }
