@@ -1,0 +1,54 @@
+using System.Net;
+using System.Net.Sockets;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Mirror.Node.Configuration;
+using Mirror.Node.Listening;
+using Mirror.Node.Wire;
+
+namespace Mirror.Node.Tests.Listening;
+
+/// <summary>A real Kestrel that answers every request for a vote with the caller's name and kind.</summary>
+internal static class TestServer
+{
+    public static async Task<WebApplication> StartAsync(Action<WebApplicationBuilder> listen)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddGrpc(grpc => grpc.Interceptors.Add<OnlyCallersInterceptor>());
+        listen(builder);
+        var app = builder.Build();
+        app.MapGrpcService<Echo>();
+        try
+        {
+            await app.StartAsync();
+            return app;
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    public static MemberConfig Member(string name, int port, string state, MemberKind kind = MemberKind.Node, params string[] listen) =>
+        new(name, kind, "127.0.0.1", port, port + 1, state, listen, TimeSpan.FromSeconds(30), 1000, new PortRange(20000, 20999));
+
+    private sealed class Echo : Voting.VotingBase
+    {
+        public override Task<GrantReply> RequestGrant(GrantRequest request, ServerCallContext context)
+        {
+            var caller = Callers.CallerOf(context);
+            return Task.FromResult(new GrantReply { Granted = true, Holder = Callers.PeerName(context) ?? "", Reason = caller.Kind });
+        }
+    }
+}
