@@ -1,0 +1,20 @@
+namespace Mirror.Leadership.Core;
+
+/// <summary>What the configuration says about who may lead a site. The same on all members.</summary>
+/// <param name="Primary">Node that may take epoch 1.</param>
+/// <param name="Nodes">Nodes that hold the site, in order of preference.</param>
+/// <param name="Voters">Members whose majority appoints the primary.</param>
+/// <param name="Lease">How long a voter's promise lasts.</param>
+public sealed record SiteRules(
+    string Site, string Primary, IReadOnlyList<string> Nodes, IReadOnlyList<string> Voters, bool AutomaticFailover, TimeSpan Lease)
+{
+    private static readonly TimeSpan LeastMargin = TimeSpan.FromMilliseconds(100);
+
+    public int Majority => (Voters.Count / 2) + 1;
+
+    /// <summary>How long before the promises run out a primary must have stopped: covers clocks that run at different speeds and the time stopping takes.</summary>
+    public TimeSpan Margin => TimeSpan.FromTicks(Math.Max(Lease.Ticks / 8, LeastMargin.Ticks));
+
+    /// <summary>How much later each next-best candidate stands, so that a silent best one blocks nobody for long.</summary>
+    public TimeSpan RankStep => TimeSpan.FromTicks(Math.Clamp(Lease.Ticks / 10, TimeSpan.FromMilliseconds(150).Ticks, TimeSpan.FromMilliseconds(500).Ticks));
+}
