@@ -26,7 +26,11 @@ public enum SiteRole
 /// <param name="ProcessIds">Node, guard and apps.</param>
 public sealed record SiteHolding(
     string Site, string Node, SiteRole Role, ulong Epoch, Position Stored, Position Verified, Position Warm,
-    string? AppAddress, DateTimeOffset? NewestTime, string Sentence, IReadOnlyList<int> ProcessIds);
+    string? AppAddress, DateTimeOffset? NewestTime, string Sentence, IReadOnlyList<int> ProcessIds)
+{
+    /// <summary>The version that the epoch of <see cref="Verified"/> grew from; default when not known. Without it nothing is claimed about versions of earlier epochs.</summary>
+    public Position Base { get; init; }
+}
 
 public sealed record ClusterMember(string Name, string Kind, string Address, bool Reachable, string State);
 
@@ -41,10 +45,15 @@ public sealed record ClusterSnapshot(IReadOnlyDictionary<string, ClusterMember> 
     public SiteHolding? PrimaryOf(string site)
     {
         var holdings = Of(site).ToList();
-        var highest = holdings.Count == 0 ? 0 : holdings.Max(holding => holding.Epoch);
-        return holdings.FirstOrDefault(holding =>
-            holding.Epoch == highest && holding.Role is SiteRole.Primary or SiteRole.HandingOver && holding.Epoch == highest);
+        var highest = holdings.Select(holding => holding.Epoch).DefaultIfEmpty().Max();
+        return holdings.FirstOrDefault(holding => holding.Epoch == highest && holding.Role is SiteRole.Primary or SiteRole.HandingOver);
     }
+
+    /// <summary>The newest version of a site that every possible next primary will have; default when none is known.</summary>
+    public Position LatestConsistent(SiteRules rules) => Consistency.Latest(Of(rules.Site).Select(ToNodeHolding), rules);
+
+    internal NodeHolding ToNodeHolding(SiteHolding holding) =>
+        new(holding.Node, holding.Verified, holding.Base, Members.TryGetValue(holding.Node, out var member) && member.Reachable);
 }
 
 /// <summary>The cluster's shared knowledge: who is there and what each node holds, spread by gossip. Eventually the same everywhere; never a right to write.</summary>

@@ -1,0 +1,48 @@
+using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Core;
+using Mirror.Leadership.Membership;
+using Mirror.Node.Channels;
+using Mirror.Node.Configuration;
+
+namespace Mirror.Leadership.Voting;
+
+/// <summary>This node's part in the elections of all its sites, and its own votes.</summary>
+public sealed class Elections
+{
+    private readonly Dictionary<string, IElection> bySite = [];
+
+    /// <param name="verified">Newest version of a site this member holds verified; default for one that holds none. Its vote is refused to whoever holds less.</param>
+    public Elections(
+        MirrorConfig config, MemberConfig member, PeerChannels channels, Func<string, Position> verified, ICatalogue catalogue, IEpochGate gate, TimeProvider time,
+        ILoggerFactory logs)
+    {
+        var log = logs.CreateLogger("Mirror.Leadership.Voting");
+        var voters = new Dictionary<string, SiteVoter>();
+        foreach (var site in config.Sites.Values)
+        {
+            var rules = RulesOf(site, config.Cluster);
+            SiteVoter? own = null;
+            if (rules.Voters.Contains(member.Name))
+            {
+                own = new SiteVoter(rules, Path.Combine(member.State, "votes", site.Name), () => verified(site.Name), time, log);
+                voters[site.Name] = own;
+            }
+
+            IVoterLink LinkTo(string voter) =>
+                own is not null && voter == member.Name ? new LocalVoter(voter, own) : new RemoteVoter(voter, site.Name, () => channels.To(voter));
+
+            bySite[site.Name] = new Election(rules, member.Name, own, [.. rules.Voters.Select(LinkTo)], catalogue, gate, time, log);
+        }
+
+        Own = new OwnVoters(voters);
+    }
+
+    internal OwnVoters Own { get; }
+
+    /// <exception cref="KeyNotFoundException">No such site in the configuration.</exception>
+    public IElection Of(string site) => bySite[site];
+
+    /// <summary>What the configuration says of a site, in the core's terms.</summary>
+    public static SiteRules RulesOf(SiteConfig site, ClusterConfig cluster) =>
+        new(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, cluster.Lease);
+}

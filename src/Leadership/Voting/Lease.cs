@@ -1,0 +1,31 @@
+namespace Mirror.Leadership.Voting;
+
+/// <summary>The right to be primary of a site in one epoch, while whoever granted it renews it.</summary>
+public sealed class Lease(string site, ulong epoch, ILeaseKeeper keeper) : IAsyncDisposable
+{
+    public string Site => site;
+
+    public ulong Epoch => epoch;
+
+    /// <summary>Cancelled a margin before the lease could run out anywhere: from then on nothing may be written.</summary>
+    public CancellationToken Lost => keeper.Lost;
+
+    /// <summary>Asks the clock, so that it is right also when the timer behind <see cref="Lost"/> is late, as after a pause of the whole process.</summary>
+    public bool IsHeld => keeper.IsHeld;
+
+    /// <summary>Gives the lease back; with a successor, only that node can be granted the next epoch for one lease. The right ends with the call.</summary>
+    public Task GiveBackAsync(string? successor, CancellationToken cancellation) => keeper.GiveBackAsync(successor, cancellation);
+
+    /// <summary>Stops renewing, without giving back. The right ends with the call.</summary>
+    public ValueTask DisposeAsync() => keeper.DisposeAsync();
+}
+
+/// <summary>What keeps a lease alive: a majority of voters, or another arbiter.</summary>
+public interface ILeaseKeeper : IAsyncDisposable
+{
+    CancellationToken Lost { get; }
+
+    bool IsHeld { get; }
+
+    Task GiveBackAsync(string? successor, CancellationToken cancellation);
+}

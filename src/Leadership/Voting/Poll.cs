@@ -1,0 +1,65 @@
+using Mirror.Leadership.Core;
+
+namespace Mirror.Leadership.Voting;
+
+/// <summary>All voters asked the same thing at the same time, and what came back in time.</summary>
+internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IReadOnlyList<VoterReply> Replies)
+{
+    public int Granted => Replies.Count(reply => reply.Answer is { Granted: true });
+
+    public bool IsWon => Granted >= Rules.Majority;
+
+    public ulong HighestEpoch => Replies.Max(reply => reply.Answer?.HighestEpoch) ?? 0;
+
+    /// <summary>One sentence on who refused and why.</summary>
+    public string Refusals => string.Join(' ', Replies.Where(reply => reply.Answer is not { Granted: true }).Select(reply => $"{reply.Voter}: {reply.Sentence}"));
+
+    /// <summary>Stops waiting as soon as a majority agreed; a probe also when a voter said it will answer otherwise in a moment, and the moment has passed.</summary>
+    public static async Task<Poll> TakeAsync(
+        SiteRules rules, GrantAsk ask, bool probe, IReadOnlyList<IVoterLink> voters, TimeProvider time, CancellationToken cancellation)
+    {
+        var asked = time.GetElapsedTime(0);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var pending = voters.Select(voter => voter.AskAsync(ask, probe, limit.Token)).ToList();
+        var poll = new Poll(rules, ask, asked, []);
+        var timeUp = Task.Delay(rules.Lease / 4, time, limit.Token);
+        Task? moment = null;
+        while (pending.Count > 0 && !poll.IsWon)
+        {
+            var first = await Task.WhenAny([.. pending, timeUp, .. moment is null ? Array.Empty<Task>() : [moment]]);
+            if (first is not Task<VoterReply> answered)
+            {
+                break;
+            }
+
+            pending.Remove(answered);
+            var reply = await answered;
+            poll = poll with { Replies = [.. poll.Replies, reply] };
+            if (probe && moment is null && reply.Answer is { Granted: false, Wait: var wait } && wait > TimeSpan.Zero && wait < rules.Lease)
+            {
+                moment = Task.Delay(wait, time, limit.Token);
+            }
+        }
+
+        cancellation.ThrowIfCancellationRequested();
+        await limit.CancelAsync();
+        return poll;
+    }
+
+    /// <summary>How long until a majority could agree, as far as the voters said.</summary>
+    /// <param name="pace">How often to ask voters whose answer does not hang on time alone.</param>
+    public TimeSpan Patience(TimeSpan pace)
+    {
+        var waits = Replies
+            .Select(reply => reply.Answer switch
+            {
+                { Granted: true } => TimeSpan.Zero,
+                { Wait: var wait } when wait > TimeSpan.Zero => wait,
+                { } refused when refused.HighestEpoch >= Ask.Epoch => TimeSpan.Zero,
+                _ => pace,
+            })
+            .Order()
+            .ToList();
+        return waits.Count >= Rules.Majority ? waits[Rules.Majority - 1] : pace;
+    }
+}

@@ -1,0 +1,199 @@
+using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Core;
+
+namespace Mirror.Leadership.Voting;
+
+/// <summary>
+/// Keeps a lease that the voters granted: asks each voter on its own, three times a lease, and again soon after a failure, for as long as it is held. It is
+/// lost when the promises that are left are no majority (by the <see cref="LeaseClock"/>, a margin early), or as soon as so many voters have moved on to a
+/// later epoch that no majority can renew it.
+/// </summary>
+internal sealed class VotedLease : ILeaseKeeper
+{
+    private readonly SiteRules rules;
+    private readonly string holder;
+    private readonly ulong epoch;
+    private readonly IReadOnlyList<IVoterLink> voters;
+    private readonly Func<Position> verified;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly Lock guard = new();
+    private readonly CancellationTokenSource lost = new();
+    private readonly CancellationTokenSource stop = new();
+    private readonly HashSet<string> gone = [];
+    private readonly ITimer timer;
+    private readonly Task renewing;
+    private LeaseClock clock;
+    private bool over;
+
+    /// <param name="won">The clock as the election left it: held by a majority.</param>
+    public VotedLease(
+        SiteRules rules, string holder, ulong epoch, LeaseClock won, IReadOnlyList<IVoterLink> voters, Func<Position> verified, TimeProvider time, ILogger log)
+    {
+        this.rules = rules;
+        this.holder = holder;
+        this.epoch = epoch;
+        this.voters = voters;
+        this.verified = verified;
+        this.time = time;
+        this.log = log;
+        clock = won;
+        timer = time.CreateTimer(_ => CheckDeadline(), null, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        renewing = Task.WhenAll(voters.Select(voter => RenewAsync(voter, stop.Token)));
+    }
+
+    public CancellationToken Lost => lost.Token;
+
+    public bool IsHeld
+    {
+        get
+        {
+            lock (guard)
+            {
+                return !over && clock.IsHeld(Now);
+            }
+        }
+    }
+
+    private TimeSpan Now => time.GetElapsedTime(0);
+
+    public async Task GiveBackAsync(string? successor, CancellationToken cancellation)
+    {
+        await EndAsync(null);
+        var answers = await GiveBackToAsync(voters, rules, epoch, holder, successor, time, cancellation);
+        Log.GivenBack(log, rules.Site, epoch, answers.Count(answer => answer.Accepted), voters.Count, successor);
+    }
+
+    public async ValueTask DisposeAsync() => await EndAsync(null);
+
+    /// <summary>Tells voters that the epoch will not be used; those that don't hear it keep their promise to its end.</summary>
+    internal static async Task<ReturnAnswer[]> GiveBackToAsync(
+        IEnumerable<IVoterLink> voters, SiteRules rules, ulong epoch, string holder, string? successor, TimeProvider time, CancellationToken cancellation)
+    {
+        using var limit = new CancellationTokenSource(rules.Lease / 4, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        return await Task.WhenAll(voters.Select(voter => voter.GiveBackAsync(epoch, holder, successor, both.Token)));
+    }
+
+    private async Task RenewAsync(IVoterLink voter, CancellationToken cancellation)
+    {
+        var answered = true;
+        while (!cancellation.IsCancellationRequested)
+        {
+            var asked = Now;
+            VoterReply reply;
+            using (var limit = new CancellationTokenSource(rules.Lease / 4, time))
+            using (var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation))
+            {
+                reply = await voter.AskAsync(new(epoch, holder, verified(), rules.Lease, true), false, both.Token);
+            }
+
+            if (cancellation.IsCancellationRequested)
+            {
+                return;
+            }
+
+            var granted = Hear(voter.Voter, asked, reply);
+            if (granted != answered)
+            {
+                answered = granted;
+                LogChange(voter.Voter, reply, granted);
+            }
+
+            var pause = (granted ? rules.Lease / 3 : rules.Lease / 16) - (granted ? Now - asked : TimeSpan.Zero);
+            await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private bool Hear(string voter, TimeSpan asked, VoterReply reply)
+    {
+        var superseded = false;
+        lock (guard)
+        {
+            if (reply.Answer is { Granted: true })
+            {
+                gone.Remove(voter);
+                clock = clock.Promised(voter, asked, Now);
+                return true;
+            }
+
+            if (reply.Answer is { } refused && refused.HighestEpoch > epoch)
+            {
+                gone.Add(voter);
+                superseded = rules.Voters.Count - gone.Count < rules.Majority;
+            }
+        }
+
+        if (superseded)
+        {
+            End($"voter {voter} and others have granted a later epoch. {reply.Sentence}");
+        }
+
+        return false;
+    }
+
+    private void CheckDeadline()
+    {
+        TimeSpan left;
+        lock (guard)
+        {
+            if (over)
+            {
+                return;
+            }
+
+            left = clock.Deadline!.Value - Now;
+        }
+
+        if (left <= TimeSpan.Zero)
+        {
+            End($"fewer than {rules.Majority} of {rules.Voters.Count} voters renewed it in time.");
+            return;
+        }
+
+        // Rounded up: a timer that fires a moment early would only be set again.
+        timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
+    }
+
+    private async Task EndAsync(string? why)
+    {
+        End(why);
+        await renewing;
+        await timer.DisposeAsync();
+    }
+
+    private void End(string? why)
+    {
+        lock (guard)
+        {
+            if (over)
+            {
+                return;
+            }
+
+            over = true;
+        }
+
+        if (why is not null)
+        {
+            Log.Lost(log, rules.Site, epoch, why);
+        }
+
+        stop.Cancel();
+        // The token reads as cancelled at once; what hangs on it runs apart, so that one failure there can't take the timer's thread down unseen.
+        _ = lost.CancelAsync().ContinueWith(
+            failed => Log.FencingFailed(log, rules.Site, failed.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+    }
+
+    private void LogChange(string voter, VoterReply reply, bool granted)
+    {
+        if (granted)
+        {
+            Log.RenewedAgain(log, voter, rules.Site, epoch);
+        }
+        else
+        {
+            Log.NotRenewed(log, voter, rules.Site, epoch, reply.Sentence);
+        }
+    }
+}

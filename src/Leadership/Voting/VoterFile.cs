@@ -1,0 +1,54 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Mirror.Leadership.Core;
+
+namespace Mirror.Leadership.Voting;
+
+/// <summary>A voter's memory of one site on disk: all of it but the time left, which no restart could measure.</summary>
+internal sealed partial class VoterFile(string path)
+{
+    private const string Kind = "mirror vote 1";
+    private readonly CheckedFile file = new(path, Kind);
+
+    public string Path => path;
+
+    /// <summary>Null when this voter never granted anything.</summary>
+    /// <exception cref="DamagedFileException">Says which file.</exception>
+    public VoterState? Load(SiteRules rules, TimeSpan now)
+    {
+        var content = file.Read();
+        if (content is null)
+        {
+            return null;
+        }
+
+        Memory? memory;
+        try
+        {
+            memory = JsonSerializer.Deserialize(content, Format.Default.Memory);
+        }
+        catch (JsonException malformed)
+        {
+            throw new DamagedFileException(path, malformed.Message);
+        }
+
+        if (memory is null || memory.Epoch == 0 || memory.Holder.Length == 0 || memory.LeaseMs < 0)
+        {
+            throw new DamagedFileException(path, "it names no epoch and holder");
+        }
+
+        var promised = TimeSpan.FromMilliseconds(memory.LeaseMs);
+        return new VoterState(memory.Epoch, memory.Holder, memory.GivenBack, memory.Successor, promised, now).Restarted(rules, now);
+    }
+
+    public void Save(VoterState state) => file.Write(JsonSerializer.Serialize(
+        new Memory(state.Epoch, state.Holder!, state.GivenBack, state.Successor, (long)Math.Ceiling(state.Promised.TotalMilliseconds)), Format.Default.Memory));
+
+    private sealed record Memory(ulong Epoch, string Holder, bool GivenBack, string? Successor, long LeaseMs);
+
+    [JsonSourceGenerationOptions(
+        PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true)]
+    [JsonSerializable(typeof(Memory))]
+    private sealed partial class Format : JsonSerializerContext;
+}

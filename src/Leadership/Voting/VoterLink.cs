@@ -1,0 +1,92 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+using Mirror.Leadership.Core;
+using Mirror.Node.Wire;
+using VotingWire = Mirror.Node.Wire.Voting;
+
+namespace Mirror.Leadership.Voting;
+
+/// <summary>The way to one voter of a site. A voter that can't be reached is an answer too (null), not an exception.</summary>
+internal interface IVoterLink
+{
+    string Voter { get; }
+
+    Task<VoterReply> AskAsync(GrantAsk ask, bool probe, CancellationToken cancellation);
+
+    Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation);
+}
+
+/// <param name="Answer">Null when the voter did not answer; <paramref name="Trouble"/> says why.</param>
+internal sealed record VoterReply(string Voter, GrantAnswer? Answer, string? Trouble)
+{
+    public string Sentence => Answer?.Reason ?? $"It does not answer ({Trouble}).";
+}
+
+/// <summary>This member's own voter: no wire between. Only its disk can keep it busy, and a vote that was begun is not called back.</summary>
+internal sealed class LocalVoter(string name, SiteVoter voter) : IVoterLink
+{
+    public string Voter => name;
+
+    public Task<VoterReply> AskAsync(GrantAsk ask, bool probe, CancellationToken cancellation) =>
+        Task.Run(() => new VoterReply(name, voter.Ask(ask, probe), null), CancellationToken.None);
+
+    public Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation) =>
+        Task.Run(() => voter.GiveBack(epoch, holder, successor), CancellationToken.None);
+}
+
+/// <summary>A voter on another member, over the Voting service. The caller's token carries the time limit.</summary>
+internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> channel) : IVoterLink
+{
+    // One sentence each; a voter that talks more is cut.
+    private const int LongestReason = 500;
+
+    public string Voter => name;
+
+    public async Task<VoterReply> AskAsync(GrantAsk ask, bool probe, CancellationToken cancellation)
+    {
+        var request = new GrantRequest
+        {
+            Site = site,
+            Epoch = ask.Epoch,
+            Candidate = ask.Candidate,
+            Verified = new VersionPosition { Epoch = ask.Verified.Epoch, Sequence = ask.Verified.Sequence },
+            LeaseMs = (uint)Math.Ceiling(ask.Lease.TotalMilliseconds),
+            Renewal = ask.Renewal,
+            Probe = probe,
+        };
+        try
+        {
+            var reply = await new VotingWire.VotingClient(channel()).RequestGrantAsync(request, cancellationToken: cancellation);
+            var holder = reply.Holder.Length == 0 ? null : reply.Holder;
+            return new(name, new(reply.Granted, reply.HighestEpoch, holder, TimeSpan.FromMilliseconds(reply.WaitMs), Cut(reply.Reason)), null);
+        }
+        catch (RpcException failure)
+        {
+            return new(name, null, Cut($"{failure.StatusCode}: {failure.Status.Detail}"));
+        }
+        catch (OperationCanceledException)
+        {
+            return new(name, null, "not in time");
+        }
+    }
+
+    public async Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation)
+    {
+        var request = new GiveBackRequest { Site = site, Epoch = epoch, Holder = holder, Successor = successor ?? "" };
+        try
+        {
+            var reply = await new VotingWire.VotingClient(channel()).GiveBackAsync(request, cancellationToken: cancellation);
+            return new(reply.Accepted, Cut(reply.Reason));
+        }
+        catch (RpcException failure)
+        {
+            return new(false, Cut($"It does not answer ({failure.StatusCode}: {failure.Status.Detail})."));
+        }
+        catch (OperationCanceledException)
+        {
+            return new(false, "It does not answer (not in time).");
+        }
+    }
+
+    private static string Cut(string reason) => reason.Length <= LongestReason ? reason : reason[..LongestReason];
+}

@@ -1,0 +1,62 @@
+using Grpc.Core;
+using Mirror.Leadership.Core;
+using Mirror.Node.Wire;
+using VotingWire = Mirror.Node.Wire.Voting;
+
+namespace Mirror.Leadership.Voting;
+
+/// <summary>The voters of this member, for others to ask. Nobody can ask in another's name: the name is the one in the caller's certificate.</summary>
+internal sealed class VotingService(OwnVoters voters, CallerName caller) : VotingWire.VotingBase
+{
+    public override Task<GrantReply> RequestGrant(GrantRequest request, ServerCallContext context)
+    {
+        if (Refusal(request.Candidate, request.Site, context, out var voter) is { } refusal)
+        {
+            return Task.FromResult(new GrantReply { Reason = refusal });
+        }
+
+        var verified = new Position(request.Verified?.Epoch ?? 0, request.Verified?.Sequence ?? 0);
+        var ask = new GrantAsk(request.Epoch, request.Candidate, verified, TimeSpan.FromMilliseconds(request.LeaseMs), request.Renewal);
+        var answer = voter!.Ask(ask, request.Probe);
+        return Task.FromResult(new GrantReply
+        {
+            Granted = answer.Granted,
+            HighestEpoch = answer.HighestEpoch,
+            Holder = answer.Holder ?? "",
+            Reason = answer.Reason,
+            WaitMs = (uint)Math.Ceiling(Math.Max(0, answer.Wait.TotalMilliseconds)),
+        });
+    }
+
+    public override Task<GiveBackReply> GiveBack(GiveBackRequest request, ServerCallContext context)
+    {
+        if (Refusal(request.Holder, request.Site, context, out var voter) is { } refusal)
+        {
+            return Task.FromResult(new GiveBackReply { Reason = refusal });
+        }
+
+        var answer = voter!.GiveBack(request.Epoch, request.Holder, request.Successor.Length == 0 ? null : request.Successor);
+        return Task.FromResult(new GiveBackReply { Accepted = answer.Accepted, Reason = answer.Reason });
+    }
+
+    private string? Refusal(string claimed, string site, ServerCallContext context, out SiteVoter? voter)
+    {
+        voter = voters.Of(site);
+        var name = caller(context);
+        if (name is null || name != claimed)
+        {
+            return $"The caller's certificate is for {name ?? "nobody"}: a node asks only in its own name.";
+        }
+
+        return voter is null ? "This member is no voter for that site." : null;
+    }
+}
+
+/// <summary>The member's name in the certificate that a caller presented; null when it presented none.</summary>
+public delegate string? CallerName(ServerCallContext context);
+
+/// <summary>The sites this member votes for.</summary>
+internal sealed class OwnVoters(IReadOnlyDictionary<string, SiteVoter> bySite)
+{
+    public SiteVoter? Of(string site) => bySite.GetValueOrDefault(site);
+}

@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Mirror.Leadership.Core;
+using Mirror.Leadership.Voting;
+using static Mirror.Leadership.Tests.Core.Given;
+
+namespace Mirror.Leadership.Tests.Voting;
+
+public sealed class SiteVoterTests : IDisposable
+{
+    private readonly Scratch scratch = new();
+    private readonly FakeTimeProvider time = new();
+    private Position own;
+
+    public void Dispose() => scratch.Dispose();
+
+    private SiteVoter Open() => new(Rules, scratch.At("votes/wiki"), () => own, time, NullLogger.Instance);
+
+    [Fact]
+    public void It_remembers_its_grant_over_a_restart_and_waits_a_full_lease_anew()
+    {
+        Assert.True(Open().Ask(Ask(1, "a"), false).Granted);
+        time.Advance(At(3));
+
+        var restarted = Open();
+        Assert.Equal(1ul, restarted.Ballot!.Epoch);
+        Assert.Equal("a", restarted.Ballot.Holder);
+        time.Advance(At(3.9));
+        Assert.False(restarted.Ask(Ask(2, "b"), false).Granted);
+        time.Advance(At(0.1));
+        Assert.True(restarted.Ask(Ask(2, "b"), false).Granted);
+        Assert.False(Open().Ask(Ask(2, "c"), false).Granted);
+    }
+
+    [Fact]
+    public void It_remembers_that_an_epoch_was_given_back_and_to_whom_the_next_is_promised()
+    {
+        var voter = Open();
+        voter.Ask(Ask(1, "a"), false);
+        Assert.True(voter.GiveBack(1, "a", "b").Accepted);
+
+        var restarted = Open();
+        Assert.False(restarted.Ask(Ask(2, "c"), false).Granted);
+        Assert.True(restarted.Ask(Ask(2, "b"), false).Granted);
+    }
+
+    [Fact]
+    public void A_probe_promises_nothing_and_writes_nothing()
+    {
+        var voter = Open();
+
+        Assert.True(voter.Ask(Ask(1, "a"), true).Granted);
+        Assert.Equal(0ul, voter.Ballot!.Epoch);
+        Assert.False(File.Exists(scratch.At("votes/wiki")));
+    }
+
+    [Fact]
+    public void A_damaged_file_makes_it_abstain_and_say_so()
+    {
+        Open().Ask(Ask(1, "a"), false);
+        File.AppendAllText(scratch.At("votes/wiki"), "x");
+
+        var voter = Open();
+        time.Advance(At(100));
+        var answer = voter.Ask(Ask(2, "a"), false);
+        Assert.False(answer.Granted);
+        Assert.Contains("abstains", answer.Reason);
+        Assert.Contains(scratch.At("votes/wiki"), answer.Reason);
+        Assert.False(voter.Ask(Renewal(1, "a"), false).Granted);
+        Assert.False(voter.GiveBack(1, "a", null).Accepted);
+        Assert.Null(voter.Ballot);
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("{\"epoch\":0,\"holder\":\"a\",\"givenBack\":false,\"successor\":null,\"leaseMs\":4000}")]
+    [InlineData("{\"epoch\":1,\"holder\":null,\"givenBack\":false,\"successor\":null,\"leaseMs\":4000}")]
+    [InlineData("{\"epoch\":1,\"holder\":\"a\",\"givenBack\":false,\"successor\":null,\"leaseMs\":4000,\"more\":1}")]
+    public void A_well_sealed_file_that_says_nonsense_makes_it_abstain_too(string content)
+    {
+        new CheckedFile(scratch.At("votes/wiki"), "mirror vote 1").Write(content);
+
+        Assert.Null(Open().Ballot);
+    }
+
+    [Fact]
+    public void What_could_not_be_written_is_not_granted()
+    {
+        var voter = Open();
+        File.WriteAllText(scratch.At("votes"), "a file in the way");
+
+        var answer = voter.Ask(Ask(1, "a"), false);
+        Assert.False(answer.Granted);
+        Assert.Contains("could not write its vote", answer.Reason);
+        Assert.Equal(0ul, voter.Ballot!.Epoch);
+    }
+
+    [Fact]
+    public void It_refuses_whoever_holds_less_than_its_own_member()
+    {
+        var voter = Open();
+        voter.Ask(Ask(1, "a"), false);
+        time.Advance(At(5));
+        own = V(1, 8);
+
+        Assert.False(voter.Ask(Ask(2, "b", V(1, 7)), false).Granted);
+        Assert.True(voter.Ask(Ask(2, "b", V(1, 8)), false).Granted);
+    }
+
+    [Fact]
+    public void Changes_of_the_vote_are_told_but_renewals_are_not()
+    {
+        var voter = Open();
+        var granted = voter.Changed;
+        voter.Ask(Ask(1, "a"), false);
+        Assert.True(granted.IsCompletedSuccessfully);
+
+        var next = voter.Changed;
+        voter.Ask(Renewal(1, "a"), false);
+        Assert.False(next.IsCompleted);
+        voter.GiveBack(1, "a", null);
+        Assert.True(next.IsCompletedSuccessfully);
+    }
+}
