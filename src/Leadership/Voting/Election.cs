@@ -150,7 +150,7 @@ internal sealed class Election(
         List<Task> reasons = [Task.Delay(TimeSpan.FromMilliseconds(Math.Ceiling(pause.TotalMilliseconds)), time, awake.Token)];
         if (changed is not null)
         {
-            reasons.Add(changed);
+            reasons.Add(FollowAsync(changed));
         }
 
         if (seen is not null)
@@ -159,9 +159,12 @@ internal sealed class Election(
         }
 
         await Task.WhenAny(reasons);
-        await awake.CancelAsync();
+        awake.Cancel();
         cancellation.ThrowIfCancellationRequested();
     }
+
+    // Awaited in a method of its own, a signal resumes in the context it is waited for in; WhenAny alone would take it over the thread pool.
+    private static async Task FollowAsync(Task signal) => await signal;
 
     private void Say(Turn turn, string sentence)
     {

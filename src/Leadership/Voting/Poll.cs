@@ -42,7 +42,7 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
         }
 
         cancellation.ThrowIfCancellationRequested();
-        await limit.CancelAsync();
+        limit.Cancel();
         return poll;
     }
 

@@ -38,7 +38,8 @@ internal sealed class VotedLease : ILeaseKeeper
         this.time = time;
         this.log = log;
         clock = won;
-        timer = time.CreateTimer(_ => CheckDeadline(), null, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+        timer = time.CreateTimer(_ => CheckDeadline(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        CheckDeadline();
         renewing = Task.WhenAll(voters.Select(voter => RenewAsync(voter, stop.Token)));
     }
 
@@ -101,7 +102,7 @@ internal sealed class VotedLease : ILeaseKeeper
             }
 
             var pause = (granted ? rules.Lease / 3 : rules.Lease / 16) - (granted ? Now - asked : TimeSpan.Zero);
-            await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 

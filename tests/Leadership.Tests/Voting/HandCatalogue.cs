@@ -5,7 +5,7 @@ namespace Mirror.Leadership.Tests.Voting;
 /// <summary>A catalogue that says what the test tells it.</summary>
 internal sealed class HandCatalogue : ICatalogue
 {
-    private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource changed = new();
 
     public ClusterSnapshot Current { get; private set; } = ClusterSnapshot.Empty;
 
@@ -13,7 +13,7 @@ internal sealed class HandCatalogue : ICatalogue
     {
         Current = snapshot;
         var signal = changed;
-        changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        changed = new();
         signal.SetResult();
     }
 

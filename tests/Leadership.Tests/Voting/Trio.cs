@@ -1,70 +1,70 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Mirror.Leadership.Core;
-using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
 
 namespace Mirror.Leadership.Tests.Voting;
 
-/// <summary>Three members a, b, c with real voters on disk and real clocks, and lines between them that a test can cut.</summary>
+/// <summary>Three members a, b, c with real voters on disk, and lines between them that a test can cut.</summary>
 internal sealed class Trio : IDisposable
 {
-    public static readonly SiteRules Rules = new("wiki", "a", ["a", "b", "c"], ["a", "b", "c"], true, TimeSpan.FromSeconds(1));
-
     private readonly Scratch scratch = new();
     private readonly Dictionary<string, SiteVoter> voters = [];
     private readonly HashSet<(string From, string To)> cut = [];
     private readonly HashSet<string> silent = [];
+    private readonly HashSet<string> silentAfterProbes = [];
     private readonly SiteRules rules;
 
-    public Trio(SiteRules? rules = null)
+    public Trio(SiteRules rules)
     {
-        this.rules = rules ?? Rules;
-        foreach (var name in this.rules.Voters)
+        this.rules = rules;
+        foreach (var name in rules.Voters)
         {
             Restart(name);
         }
     }
 
+    public VirtualTime Time { get; } = new();
+
     public HandCatalogue Catalogue { get; } = new();
 
-    public Dictionary<string, Position> Verified { get; } = new() { ["a"] = new(0, 0), ["b"] = new(0, 0), ["c"] = new(0, 0) };
+    public Dictionary<string, Position> Verified { get; } = new() { ["a"] = default, ["b"] = default, ["c"] = default };
 
     public IEpochGate Gate(string name) => new EpochGate(scratch.At($"{name}/epochs"));
 
     public SiteVoter Voter(string name) => voters[name];
 
     public void Restart(string name) =>
-        voters[name] = new(rules, scratch.At($"{name}/votes/wiki"), () => Verified.GetValueOrDefault(name), TimeProvider.System, NullLogger.Instance);
+        voters[name] = new(rules, scratch.At($"{name}/votes/wiki"), () => Verified.GetValueOrDefault(name), Time.Clock, NullLogger.Instance);
 
     /// <summary>Nobody reaches it and it reaches nobody; requests fail at once, as with a closed port.</summary>
     public void Isolate(string name)
     {
-        lock (cut)
+        foreach (var other in rules.Voters.Where(other => other != name))
         {
-            foreach (var other in rules.Voters.Where(other => other != name))
-            {
-                cut.Add((name, other));
-                cut.Add((other, name));
-            }
+            cut.Add((name, other));
+            cut.Add((other, name));
         }
     }
 
     /// <summary>Requests to it are never answered, as with a machine that is off.</summary>
     public void Silence(string name) => silent.Add(name);
 
-    public void Heal()
-    {
-        lock (cut)
-        {
-            cut.Clear();
-        }
-    }
+    /// <summary>It answers what it would do, and then nothing any more.</summary>
+    public void SilenceAfterProbes(string name) => silentAfterProbes.Add(name);
+
+    public void Heal() => cut.Clear();
 
     public Election Of(string name) => new(
-        rules, name, voters.GetValueOrDefault(name), [.. rules.Voters.Select(voter => new Line(this, name, voter))], Catalogue, Gate(name), TimeProvider.System, NullLogger.Instance);
+        rules, name, voters.GetValueOrDefault(name), [.. rules.Voters.Select(voter => new Line(this, name, voter))], Catalogue, Gate(name), Time.Clock, NullLogger.Instance);
 
-    public Task<Lease> WinAsync(string name, CancellationToken cancellation, List<string>? said = null) =>
-        Of(name).WinAsync(() => Verified[name], sentence => said?.Add(sentence), cancellation);
+    public Lease Win(string name, List<string>? said = null) => Time.Await(Stand(name, said));
+
+    /// <summary>Begins to stand; goes on while time passes.</summary>
+    public Task<Lease> Stand(string name, List<string>? said = null, CancellationToken cancellation = default) =>
+        Time.Begin(() => Of(name).WinAsync(() => Verified[name], sentence => said?.Add(sentence), cancellation));
+
+    /// <summary>As when its process is killed.</summary>
+    public void Abandon(Lease lease) => Time.Run(() => lease.DisposeAsync().AsTask());
 
     public void Dispose() => scratch.Dispose();
 
@@ -72,29 +72,20 @@ internal sealed class Trio : IDisposable
     {
         public string Voter => to;
 
+        private bool IsCut => trio.cut.Contains((from, to));
+
         public async Task<VoterReply> AskAsync(GrantAsk ask, bool probe, CancellationToken cancellation)
         {
-            if (trio.silent.Contains(to))
+            if (trio.silent.Contains(to) || (!probe && trio.silentAfterProbes.Contains(to)))
             {
-                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(Timeout.InfiniteTimeSpan, trio.Time.Clock, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
                 return new(to, null, "not in time");
             }
 
-            return IsCut ? new(to, null, "cut") : await new LocalVoter(to, trio.voters[to]).AskAsync(ask, probe, cancellation);
+            return IsCut ? new(to, null, "cut") : new(to, trio.voters[to].Ask(ask, probe), null);
         }
 
-        public async Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation) =>
-            IsCut || trio.silent.Contains(to) ? new(false, "cut") : await new LocalVoter(to, trio.voters[to]).GiveBackAsync(epoch, holder, successor, cancellation);
-
-        private bool IsCut
-        {
-            get
-            {
-                lock (trio.cut)
-                {
-                    return trio.cut.Contains((from, to));
-                }
-            }
-        }
+        public Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation) =>
+            Task.FromResult(IsCut || trio.silent.Contains(to) ? new(false, "cut") : trio.voters[to].GiveBack(epoch, holder, successor));
     }
 }
