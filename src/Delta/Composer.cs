@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 
 namespace Mirror.Delta;
@@ -20,6 +21,7 @@ internal sealed class Composer : IDisposable
     private readonly List<Interval> _map = [];
     private readonly ContentView _literals;
     private readonly DeltaWriter _composed;
+    private readonly byte[] _piece = ArrayPool<byte>.Shared.Rent(LiteralPiece);
     private readonly long _firstDeltaAt;
     private long _lengthOfB;
 
@@ -36,7 +38,6 @@ internal sealed class Composer : IDisposable
         await composer.ReadMapAsync(first, cancellation);
 
         using DeltaReader reader = new(second, composer._lengthOfB, maxLength);
-        byte[] literal = GC.AllocateUninitializedArray<byte>(LiteralPiece);
         while (await reader.NextAsync(cancellation) is { Kind: not DeltaOpKind.End } op)
         {
             if (op.Kind == DeltaOpKind.Copy)
@@ -46,7 +47,7 @@ internal sealed class Composer : IDisposable
             }
             for (long left = op.Length; left > 0;)
             {
-                Memory<byte> piece = literal.AsMemory(0, (int)Math.Min(left, literal.Length));
+                Memory<byte> piece = composer._piece.AsMemory(0, (int)Math.Min(left, LiteralPiece));
                 await reader.ReadLiteralAsync(piece, cancellation);
                 await composer.LiteralAsync(piece, cancellation);
                 left -= piece.Length;
@@ -59,6 +60,7 @@ internal sealed class Composer : IDisposable
     {
         _literals.Dispose();
         _composed.Dispose();
+        ArrayPool<byte>.Shared.Return(_piece);
     }
 
     private async Task ReadMapAsync(Stream first, CancellationToken cancellation)

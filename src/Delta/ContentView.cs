@@ -6,11 +6,12 @@ namespace Mirror.Delta;
 internal sealed class ContentView(Stream content) : IDisposable
 {
     /// <summary>Longest piece that can be asked for.</summary>
-    public const int MaxPiece = 64 << 10;
+    public const int MaxPiece = RunMatcher.MaxSurroundings;
 
     private const int Before = 16 << 10;
+    private const int UsualRead = 64 << 10;
 
-    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(256 << 10);
+    private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(Before + MaxPiece);
     private long _from;
     private int _filled;
 
@@ -26,7 +27,7 @@ internal sealed class ContentView(Stream content) : IDisposable
             content.Position = _from;
             int needed = (int)(offset - _from) + length;
             // Not more than is likely to be used: edits are often far apart.
-            Memory<byte> window = _buffer.AsMemory(0, Math.Max(needed, MaxPiece));
+            Memory<byte> window = _buffer.AsMemory(0, Math.Max(needed, UsualRead));
             int read = await content.ReadAtLeastAsync(window, needed, throwOnEndOfStream: true, cancellation);
             _filled = read;
         }

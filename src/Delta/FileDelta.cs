@@ -21,7 +21,7 @@ public static class FileDelta
     /// <summary>Reads <paramref name="target"/> once, writes the delta from the signed basis (none: one literal run), and returns its digest.</summary>
     /// <param name="key">The key the basis was signed with; another one finds nothing and costs only bytes.</param>
     /// <remarks>
-    /// Memory: a window of 4 MiB (4 blocks if that is more; less for a short content), about 1 MiB of output, the new signature, and for the basis 12 to 16 bytes
+    /// Memory: a window of 4 MiB (4 blocks if that is more; less for a short content), about 1 MiB of output, the new signature, and for the basis 14 to 28 bytes
     /// a block beside its signature. For just under 1 GiB that is about 30 MiB in all.
     /// </remarks>
     public static Task<ContentDigest> EncodeAsync(
@@ -44,7 +44,7 @@ public static class FileDelta
     /// <param name="newContent">Seekable.</param>
     /// <param name="forward">The delta old→new.</param>
     /// <remarks>
-    /// Memory: 24 bytes a copy of the forward delta, and about 2 MiB. A forward copy is believed, not compared again: apply it first, and check its SHA-256.
+    /// Memory: 24 bytes a copy of the forward delta (up to three times that while they are gathered), and about 3 MiB. A forward copy is believed, not compared again: apply it first, and check its SHA-256.
     /// </remarks>
     /// <exception cref="DeltaFormatException">The forward delta is malformed or does not yield a content as long as the new one.</exception>
     public static Task InvertAsync(
@@ -61,7 +61,7 @@ public static class FileDelta
     /// <param name="first">A→B; seekable.</param>
     /// <param name="second">B→C.</param>
     /// <param name="maxLength">Length of C at most. Bounds the work when the deltas come from outside: a few bytes can copy the same range again and again.</param>
-    /// <remarks>Memory: 16 bytes an operation of the first delta, and less than 1 MiB.</remarks>
+    /// <remarks>Memory: 16 bytes an operation of the first delta (up to three times that while they are gathered), and about 1 MiB.</remarks>
     /// <exception cref="DeltaFormatException">A delta is malformed, the second copies from beyond the end of B, or C is longer than <paramref name="maxLength"/>.</exception>
     public static Task ComposeAsync(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation) =>
         Composer.RunAsync(first, second, composed, maxLength, cancellation);

@@ -2,8 +2,8 @@ namespace Mirror.Delta;
 
 /// <summary>
 /// Old→new becomes new→old without a search. What the forward delta copied out of the old content lies in the new one: those ranges, in the old content's order, are
-/// the reverse copies. Each gap between two of them is then closed from both sides, byte by byte, as far as the contents agree (so the cost of an edit is the edit,
-/// not the blocks it touched), and what is left is a literal.
+/// the reverse copies. Each gap between two of them is then closed from both sides, byte by byte, as far as the contents agree, and what is left is matched with the
+/// run of the new content that replaced it. So an edit costs what was edited, not the blocks it touched: nearly the size a byte-exact differ achieves, which must hold both contents.
 /// </summary>
 internal sealed class Inverter : IDisposable
 {
@@ -11,7 +11,14 @@ internal sealed class Inverter : IDisposable
     private const int MaxRanges = 1 << 26;
 
     private const int ComparePiece = 16 << 10;
-    private const int LiteralPiece = 64 << 10;
+    // A gap is matched with what replaced it and this much on both sides, where a moved line may be.
+    private const int Margin = 4 << 10;
+
+    // Less is not worth a search.
+    private const int MinSearched = 16;
+
+    // In a content that was replaced altogether the search finds nothing: after a piece in vain one more piece is not searched, up to this many in a row.
+    private const int MaxLeftOut = 15;
 
     /// <summary>old[Old, Old + Length) = new[New, New + Length).</summary>
     private readonly record struct CopiedRange(long Old, long New, long Length)
@@ -23,6 +30,7 @@ internal sealed class Inverter : IDisposable
     private readonly ContentView _old;
     private readonly ContentView _new;
     private readonly DeltaWriter _reverse;
+    private readonly RunMatcher _matcher = new();
 
     private Inverter(Stream oldContent, Stream newContent, Stream reverse)
     {
@@ -53,6 +61,7 @@ internal sealed class Inverter : IDisposable
         _old.Dispose();
         _new.Dispose();
         _reverse.Dispose();
+        _matcher.Dispose();
     }
 
     private static async Task<List<CopiedRange>> ReadRangesAsync(Stream forward, long oldLength, long newLength, CancellationToken cancellation)
@@ -101,8 +110,9 @@ internal sealed class Inverter : IDisposable
         long ahead = await CommonAheadAsync(from, newFrom, Math.Min(to - from, _new.Length - newFrom), cancellation);
         _reverse.Copy(newFrom, ahead);
         from += ahead;
+        newFrom += ahead;
         long behind = await CommonBehindAsync(to, newTo, Math.Min(to - from, newTo), cancellation);
-        await LiteralAsync(from, to - behind, cancellation);
+        await MatchAsync(from, to - behind, newFrom, newTo - behind, cancellation);
         _reverse.Copy(newTo - behind, behind);
         if (_reverse.IsFlushDue)
         {
@@ -110,13 +120,40 @@ internal sealed class Inverter : IDisposable
         }
     }
 
-    private async ValueTask LiteralAsync(long from, long to, CancellationToken cancellation)
+    /// <summary>Yields old[from, to), piece by piece, out of what surrounds new[newFrom, newTo).</summary>
+    private async ValueTask MatchAsync(long from, long to, long newFrom, long newTo, CancellationToken cancellation)
     {
+        // What came after may stand before what came before: blocks that the forward delta copied out of order.
+        long lowest = Math.Max(0, Math.Min(newFrom, newTo) - Margin);
+        long highest = Math.Min(_new.Length, Math.Max(newFrom, newTo) + Margin);
+        long expected = newFrom;
+        int leaveOut = 0;
+        int leftOut = 0;
         while (from < to)
         {
-            int piece = (int)Math.Min(to - from, LiteralPiece);
-            _reverse.Literal((await _old.ReadAsync(from, piece, cancellation)).Span);
-            from += piece;
+            int length = (int)Math.Min(to - from, RunMatcher.MaxRun);
+            ReadOnlyMemory<byte> run = await _old.ReadAsync(from, length, cancellation);
+            // As much as can be searched around where the run is expected, but not beyond what replaced the gap.
+            int around = (RunMatcher.MaxSurroundings - length) / 2;
+            expected = Math.Clamp(expected, lowest, highest);
+            long surroundingsFrom = Math.Clamp(expected - around, lowest, highest);
+            long surroundingsTo = Math.Clamp(expected + length + around, surroundingsFrom, highest);
+            int surroundingsLength = (int)(surroundingsTo - surroundingsFrom);
+            if (length < MinSearched || surroundingsLength < MinSearched || leftOut < leaveOut)
+            {
+                _reverse.Literal(run.Span);
+                expected += length;
+                leftOut++;
+            }
+            else
+            {
+                ReadOnlyMemory<byte> surroundings = await _new.ReadAsync(surroundingsFrom, surroundingsLength, cancellation);
+                bool found = _matcher.Write(run.Span, surroundings.Span, (int)(expected - surroundingsFrom), surroundingsFrom, _reverse, out int goesOn);
+                expected = surroundingsFrom + goesOn;
+                leaveOut = found ? 0 : Math.Min(leaveOut + 1, MaxLeftOut);
+                leftOut = 0;
+            }
+            from += length;
             if (_reverse.IsFlushDue)
             {
                 await _reverse.FlushAsync(cancellation);
@@ -148,7 +185,7 @@ internal sealed class Inverter : IDisposable
             int piece = (int)Math.Min(limit - done, ComparePiece);
             ReadOnlyMemory<byte> ours = await _old.ReadAsync(oldTo - done - piece, piece, cancellation);
             ReadOnlyMemory<byte> theirs = await _new.ReadAsync(newTo - done - piece, piece, cancellation);
-            int common = CommonSuffixLength(ours.Span, theirs.Span);
+            int common = CommonSuffix.Length(ours.Span, theirs.Span);
             done += common;
             if (common < piece)
             {
@@ -156,16 +193,5 @@ internal sealed class Inverter : IDisposable
             }
         }
         return Math.Max(0, limit);
-    }
-
-    private static int CommonSuffixLength(ReadOnlySpan<byte> x, ReadOnlySpan<byte> y)
-    {
-        // Eight bytes at a time would not matter: where a block was edited, half of it agrees at most.
-        int length = 0;
-        while (length < x.Length && x[^(length + 1)] == y[^(length + 1)])
-        {
-            length++;
-        }
-        return length;
     }
 }

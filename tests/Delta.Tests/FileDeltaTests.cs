@@ -94,6 +94,38 @@ public sealed class FileDeltaTests
     }
 
     [Fact]
+    public void Edits_close_together_cost_no_more_in_reverse_than_edits_far_apart()
+    {
+        // Three rows in every block change, one of them its length, and one row moves to the next block.
+        string[] rows = [.. Enumerable.Range(0, 20_000).Select(i => $"{i}\t{i * 7919 % 100_003}\t{i * 104_729 % 1_000_003:x}\n")];
+        byte[] content = Utf8(rows);
+        for (int i = 0; i + 100 < rows.Length; i += 50)
+        {
+            rows[i] = $"{i}\t-\t0\n";
+            rows[i + 5] = rows[i + 5].Replace('7', '1');
+            (rows[i + 9], rows[i + 90]) = ("", rows[i + 9] + rows[i + 90]);
+        }
+        byte[] changed = Utf8(rows);
+        byte[] forward = Encode(content, changed);
+        byte[] reverse = Invert(content, changed, forward);
+        Assert.Equal(content, Apply(changed, reverse));
+        Assert.InRange(reverse.Length, 400, 400 * 40);
+        Assert.InRange(forward.Length, 10 * reverse.Length, content.Length);
+
+        static byte[] Utf8(string[] rows) => System.Text.Encoding.UTF8.GetBytes(string.Concat(rows));
+    }
+
+    [Fact]
+    public void Inverting_the_replacement_of_everything_costs_the_old_content()
+    {
+        byte[] content = Deltas.Random(5 * MiB, 1);
+        byte[] other = Deltas.Random(3 * MiB, 2);
+        byte[] reverse = Invert(content, other, Encode(content, other));
+        Assert.Equal(content, Apply(other, reverse));
+        Assert.InRange(reverse.Length, content.Length, content.Length + 200);
+    }
+
+    [Fact]
     public void Deltas_that_undo_each_other_compose_to_one_copy()
     {
         byte[] content = Deltas.Random(MiB, 1);

@@ -54,7 +54,7 @@ public sealed class HostileBytesTests
                     Assert.InRange(yielded.Length, 0, MaxLength);
                 }
             },
-            iter: 5000);
+            iter: 2000);
 
     [Fact]
     public void Damaged_deltas_compose_to_something_bounded_or_are_refused() =>
