@@ -11,6 +11,7 @@ internal sealed class InodeMetadata(OwnerNames owners, List<UnreadablePath> unse
     /// <summary>ext4 says "no space" for one attribute larger than a block; below this size it means the disk.</summary>
     private const int OddlyLargeAttribute = 2048;
 
+    private const long NsPerSecond = 1_000_000_000;
     private const uint SetIdBits = 0xc00;
     private const uint Unchanged = uint.MaxValue;
 
@@ -32,10 +33,26 @@ internal sealed class InodeMetadata(OwnerNames owners, List<UnreadablePath> unse
 
         if (withTime)
         {
-            var error = pathOnly
-                ? Posix.SetModificationTime(xattrs.ProcPath(descriptor), entry.MtimeUnixNs)
-                : Posix.SetModificationTime(descriptor, entry.MtimeUnixNs);
-            Judge(error, entry.Path, root, "set the time of", "its modification time could not be set");
+            SetTime(descriptor, pathOnly, entry, root);
+        }
+    }
+
+    private void SetTime(int descriptor, bool pathOnly, Entry entry, string root)
+    {
+        var error = pathOnly
+            ? Posix.SetModificationTime(xattrs.ProcPath(descriptor), entry.MtimeUnixNs)
+            : Posix.SetModificationTime(descriptor, entry.MtimeUnixNs);
+        if (!Judge(error, entry.Path, root, "set the time of", "its modification time could not be set")
+            || entry.MtimeUnixNs / NsPerSecond is > int.MinValue and < int.MaxValue)
+        {
+            return;
+        }
+
+        // Before 1901 or after 2038 it depends on the file system, which takes the nearest time it can keep and says nothing.
+        PosixError.Check(Posix.Stat(descriptor, out FileStat now), "look at", root, entry.Path);
+        if (now.Modification.UnixNs != entry.MtimeUnixNs)
+        {
+            unset.Add(new UnreadablePath(entry.Path, $"the file system cannot keep its modification time, {entry.MtimeUnixNs} ns"));
         }
     }
 

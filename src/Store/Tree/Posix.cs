@@ -33,9 +33,10 @@ internal static unsafe partial class Posix
     private const ulong ResolveNoMagicLinksNoSymlinksBeneath = 2 | 4 | 8;
     private const int WantRead = 4;
 
-    public static bool IsRoot { get; } = geteuid() == 0;
+    /// <summary>Asked anew each time: on Linux it is a property of the thread.</summary>
+    public static bool IsRoot => geteuid() == 0;
 
-    public static uint EffectiveUser { get; } = geteuid();
+    public static uint EffectiveUser => geteuid();
 
     public static int OpenAt(int directory, ReadOnlySpan<byte> path, int flags, uint mode = 0)
     {

@@ -24,6 +24,7 @@ internal sealed class TreeWalk : IDisposable
     private readonly List<UnreadablePath> unreadable = [];
     private readonly List<UnreadablePath> skipped = [];
     private readonly Dictionary<ulong, ScannedEntry> groupLeaders = [];
+    private readonly bool readsAll = Posix.IsRoot;
     private ulong fileSystem;
 
     public TreeWalk(string root, Func<EntryPath, EntryType, bool> exclude)
@@ -157,7 +158,7 @@ internal sealed class TreeWalk : IDisposable
             return null;
         }
 
-        if (type == EntryType.File && !Posix.IsRoot && (error = Posix.CheckReadable(directory, name)) < 0)
+        if (type == EntryType.File && !readsAll && (error = Posix.CheckReadable(directory, name)) < 0)
         {
             return Missing(path, error);
         }
