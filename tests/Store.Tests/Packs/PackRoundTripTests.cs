@@ -41,7 +41,7 @@ public sealed class PackRoundTripTests : IDisposable
     {
         var large = Gen.Int[0, 3 << 20].Select(Gen.Bool, Gen.Int).Select((length, compressible, seed) => Content(length, compressible, seed));
         var small = Gen.Int[0, 2000].Select(Gen.Bool, Gen.Int).Select((length, compressible, seed) => Content(length, compressible, seed));
-        Gen.Select(large.Array[0, 3], small.Array[0, 400], Gen.Int).Sample(
+        Gen.Select(large.Array[0, 2], small.Array[0, 300], Gen.Int).Sample(
             (big, many, seed) =>
             {
                 var blobs = big.Concat(many).DistinctBy(bytes => PackSamples.Hash(bytes)).ToArray();
@@ -60,7 +60,7 @@ public sealed class PackRoundTripTests : IDisposable
                 Assert.Equal(new FileInfo(path).Length, PackReader.SafePrefix(path));
                 File.Delete(path);
             },
-            iter: 30, threads: 1);
+            iter: 25, threads: 1);
     }
 
     [Fact]
