@@ -72,6 +72,16 @@ public sealed class FileDeltaTests
     }
 
     [Fact]
+    public void Where_the_basis_repeats_itself_a_long_stretch_is_still_one_copy()
+    {
+        // The first zeros are a short stretch: taking them again and again would cost a copy for every three blocks.
+        int block = BlockSignature.BlockLengthFor(MiB);
+        byte[] content = [.. new byte[3 * block], .. Deltas.Random(block, 1), .. new byte[512 * block], .. Deltas.Random(block, 2)];
+        byte[] changed = [.. new byte[3 * block], .. Deltas.Random(2 * block, 3), .. new byte[512 * block], .. Deltas.Random(block, 2)];
+        Assert.InRange(Operations(Encode(content, changed)).Count, 3, 8);
+    }
+
+    [Fact]
     public void A_reverse_delta_costs_the_edits_and_not_the_blocks_they_touch()
     {
         byte[] content = Deltas.Random(MiB, 1);
