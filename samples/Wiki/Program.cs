@@ -6,7 +6,8 @@ using Wiki.Uploads;
 using Wiki.Users;
 using Wiki.Web;
 
-var builder = WebApplication.CreateSlimBuilder(args);
+// Settings lie beside the program; the directory it is started in may be a large one, and is not watched.
+var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(4));
 builder.Services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, WikiJson.Default));
