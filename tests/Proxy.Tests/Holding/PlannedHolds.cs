@@ -85,7 +85,7 @@ public sealed class PlannedHolds
         var a = await environment.AppAsync("a");
         await environment.SayAsync(Primary("a", 1, a.Address));
 
-        await environment.HoldAsync(1, deadline: 300);
+        await environment.HoldAsync(1, deadline: 2_000);
         Assert.NotNull((await environment.CountsAsync()).HoldingBecause);
 
         Assert.Equal("a /", await environment.GetAsync("/"));
