@@ -1,0 +1,80 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Mirror.Store.Slots;
+
+internal enum JournalPhase
+{
+    /// <summary>Scratch files and an uninstalled pack only: nothing that counts was touched.</summary>
+    Preparing,
+
+    /// <summary>The slot is being changed: it is neither version now.</summary>
+    Applying,
+
+    /// <summary>A root is being renamed to become a slot.</summary>
+    Adopting,
+}
+
+/// <param name="Slot">"a" or "b".</param>
+/// <param name="To">The version that will be there afterwards.</param>
+/// <param name="Packs">Names in <c>history</c> which exist only if the operation succeeds.</param>
+/// <param name="Root">The configured root, when adopting.</param>
+internal sealed record JournalEntry(JournalPhase Phase, string Slot, string To, IReadOnlyList<string> Packs, string? Root = null);
+
+/// <summary>The journal says it was damaged on disk: what was under way is unknown.</summary>
+internal sealed class JournalDamagedException(string message) : Exception(message);
+
+/// <summary>
+/// What the store is doing, in one small file, so that a crash is rolled back: a line of JSON and its SHA-256. Absent means at rest.
+/// Whether an operation had succeeded is not asked of the journal but of the index: its transaction is the moment of truth.
+/// </summary>
+internal sealed class Journal(string directory, IStoreDisk disk)
+{
+    private const int MaxBytes = 64 * 1024;
+    private readonly string path = System.IO.Path.Combine(directory, "journal");
+
+    public string Path => path;
+
+    public JournalEntry? Read()
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        if (new FileInfo(path).Length > MaxBytes)
+        {
+            throw new JournalDamagedException($"{path} is too large for a journal");
+        }
+
+        var lines = File.ReadAllText(path).Split('\n');
+        if (lines.Length < 2 || lines[1] != Digest(lines[0]))
+        {
+            throw new JournalDamagedException($"{path} does not match its checksum");
+        }
+
+        return JsonSerializer.Deserialize(lines[0], JournalJson.Default.JournalEntry)
+            ?? throw new JournalDamagedException($"{path} is empty");
+    }
+
+    public void Write(JournalEntry entry)
+    {
+        var line = JsonSerializer.Serialize(entry, JournalJson.Default.JournalEntry);
+        disk.ReplaceFile($"journal {entry.Phase}", path, Encoding.UTF8.GetBytes($"{line}\n{Digest(line)}\n"));
+    }
+
+    public void Clear()
+    {
+        disk.DeleteFile("journal clear: delete", path);
+        disk.SyncDirectory("journal clear: sync directory", directory);
+    }
+
+    private static string Digest(string line) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(line)));
+}
+
+[JsonSourceGenerationOptions(UseStringEnumConverter = true, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow)]
+[JsonSerializable(typeof(JournalEntry))]
+[JsonSerializable(typeof(SlotMarker))]
+internal sealed partial class JournalJson : JsonSerializerContext;

@@ -1,0 +1,230 @@
+using System.Globalization;
+using Mirror.Delta;
+using Mirror.Store.History;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Tree;
+using Mirror.Store.Versions;
+
+namespace Mirror.Store.Slots;
+
+/// <summary>
+/// Brings a slot from the version it holds to the one a pack leads to, in two parts. <see cref="PrepareAsync"/> makes every new file in a scratch directory and checks its
+/// SHA-256; it touches no slot, so whatever is wrong with a pack is found while nothing has moved, and old and new contents are side by side for the reverse pack.
+/// <see cref="Apply"/> then only links, renames and removes.
+/// </summary>
+internal sealed class SlotBuilder : IDisposable
+{
+    private readonly IStoreDisk disk;
+    private readonly Manifest slot;
+    private readonly Manifest baseline;
+    private readonly Manifest target;
+    private readonly string slotTree;
+    private readonly string? baseTree;
+    private readonly string scratch;
+    private readonly bool inPlace;
+    private readonly SlotPlan plan;
+    private readonly Dictionary<EntryPath, EntryPath> prepared = [];
+    private readonly Dictionary<ContentHash, EntryPath> preparedContents = [];
+    private TreeHandle? baseHandle;
+    private Dictionary<EntryPath, int>? groupSizes;
+
+    /// <param name="slot">What <paramref name="slotTree"/> holds now; empty for a tree that has to be cloned.</param>
+    /// <param name="baseTree">The tree of <paramref name="baseline"/>; null when there is none. It may be the slot itself.</param>
+    /// <param name="scratch">An empty directory on the same file system.</param>
+    public SlotBuilder(
+        IStoreDisk disk, string slotTree, Manifest slot, string? baseTree, Manifest baseline, Manifest target, string scratch)
+    {
+        this.disk = disk;
+        this.slotTree = slotTree;
+        this.slot = slot;
+        this.baseTree = baseTree;
+        this.baseline = baseline;
+        this.target = target;
+        this.scratch = scratch;
+        inPlace = slotTree == baseTree;
+        plan = SlotPlan.Make(slot, baseline, target);
+    }
+
+    /// <exception cref="MissingContentException">Nothing was written.</exception>
+    /// <exception cref="StoreException">A content is not what its hash says.</exception>
+    public async Task PrepareAsync(PackReader pack, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    {
+        var fresh = plan.Fresh.GroupBy(file => file.Entry.Hash).ToList();
+        RefuseMissing(pack, fresh.Select(group => group.First().Entry));
+        var total = fresh.Sum(group => group.Sum(file => file.Entry.Size));
+        var done = 0L;
+        using var writer = new TreeWriter(scratch);
+        foreach (var content in fresh)
+        {
+            foreach (var file in content)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                await disk.ChangeAsync("stage: write new file", () => WriteAsync(writer, pack, file.Entry, cancellation));
+                done += file.Entry.Size;
+                progress?.Report(new StoreProgress("writing changed files", done, total));
+            }
+        }
+
+        // In place, an old name goes before the new one comes: its inode is held by a second name meanwhile.
+        foreach (var file in plan.Files.Values.Where(file => inPlace && file.Source != FileSource.Fresh))
+        {
+            disk.Change("stage: hold moved file", () => writer.LinkFrom(baseTree!, file.From, NextScratchName(file.Entry.Path)));
+        }
+    }
+
+    /// <summary>After this the slot holds the target, in the kernel's view; the caller syncs.</summary>
+    public void Apply(CancellationToken cancellation)
+    {
+        using var writer = new TreeWriter(slotTree);
+        foreach (var path in plan.Removed)
+        {
+            disk.Change("stage: remove", () => writer.Remove(path));
+        }
+
+        foreach (var entry in plan.Put)
+        {
+            // Old names go first when the base is another tree: afterwards a further link of a base inode can only come from a path that stays. In place a
+            // rename replaces them; only what changes between directory and anything else must make way.
+            if (slot.Find(entry.Path) is { } old
+                && ((old.Type == EntryType.Directory) != (entry.Type == EntryType.Directory) || (!inPlace && entry.Type == EntryType.File)))
+            {
+                disk.Change("stage: make way", () => writer.Remove(entry.Path));
+            }
+        }
+
+        foreach (var entry in plan.Put)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (prepared.TryGetValue(entry.Path, out var scratchName))
+            {
+                disk.Change("stage: link new file", () => writer.LinkFrom(scratch, scratchName, entry.Path));
+            }
+            else if (plan.Files.TryGetValue(entry.Path, out var file))
+            {
+                disk.Change("stage: link shared file", () => LinkShared(writer, file));
+            }
+            else
+            {
+                disk.Change("stage: put", () => writer.Put(entry));
+            }
+        }
+
+        disk.Change("stage: finish directories", () => writer.FinishDirectories(plan.Directories));
+        disk.Change("stage: sync", writer.Sync);
+    }
+
+    /// <summary>A content of the target, wherever it is now (between preparing and applying).</summary>
+    public Stream OpenNew(ContentHash hash)
+    {
+        if (preparedContents.TryGetValue(hash, out var name))
+        {
+            return TreeScanner.OpenRead(scratch, name);
+        }
+
+        if (baseTree is not null && baseline.FindContent(hash) is { } shared)
+        {
+            return TreeScanner.OpenRead(baseTree, shared.Path);
+        }
+
+        return slot.FindContent(hash) is { } kept
+            ? TreeScanner.OpenRead(slotTree, kept.Path)
+            : throw new StoreException($"The content {hash} of the new version is nowhere. Run verify on this store.");
+    }
+
+    /// <summary>A content of the base.</summary>
+    public Stream OpenOld(ContentHash hash) => baseTree is not null && baseline.FindContent(hash) is { } entry
+        ? TreeScanner.OpenRead(baseTree, entry.Path)
+        : throw new StoreException($"The content {hash} of the old version is nowhere. Run verify on this store.");
+
+    public void Dispose() => baseHandle?.Dispose();
+
+    private void RefuseMissing(PackReader pack, IEnumerable<Entry> wanted)
+    {
+        var missing = wanted
+            .Where(entry => entry.Size > 0 && baseline.FindContent(entry.Hash) is null
+                && (pack.Find(entry.Hash) is not { } blob || (!blob.Basis.IsNone && baseline.FindContent(blob.Basis) is null)))
+            .Select(entry => entry.Hash)
+            .ToList();
+        if (missing.Count > 0)
+        {
+            throw new MissingContentException(
+                $"The pack to version {pack.Header.To} neither brings {missing.Count} of the contents it needs nor are they in the tree here; the first is {missing[0]}. Ask for a fill.", missing);
+        }
+    }
+
+    private async Task WriteAsync(TreeWriter writer, PackReader pack, Entry entry, CancellationToken cancellation)
+    {
+        using var file = writer.BeginFile(entry with { Path = NextScratchName(entry.Path) });
+        if (preparedContents.TryGetValue(entry.Hash, out var twin))
+        {
+            await using var content = TreeScanner.OpenRead(scratch, twin);
+            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, $"scratch copy of \"{entry.Path}\"", cancellation);
+        }
+        else if (entry.Size == 0)
+        {
+            await VerifiedCopy.RunAsync(Stream.Null, file.Content, entry.Hash, 0, $"the empty file \"{entry.Path}\"", cancellation);
+        }
+        else if (baseline.FindContent(entry.Hash) is { } known)
+        {
+            await using var content = TreeScanner.OpenRead(baseTree!, known.Path);
+            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, $"{baseTree}/{known.Path}", cancellation);
+        }
+        else
+        {
+            await ApplyBlobAsync(pack, entry, file.Content, cancellation);
+        }
+
+        file.Commit();
+        preparedContents.TryAdd(entry.Hash, prepared[entry.Path]);
+    }
+
+    private async Task ApplyBlobAsync(PackReader pack, Entry entry, Stream output, CancellationToken cancellation)
+    {
+        var blob = pack.Find(entry.Hash)!;
+        await using var basis = blob.Basis.IsNone ? Stream.Null : OpenOld(blob.Basis);
+        await using var delta = pack.OpenDelta(entry.Hash);
+        var (length, sha256) = await FileDelta.ApplyAsync(basis, delta, output, entry.Size, cancellation);
+        if (length != entry.Size || ContentHash.From(sha256) != entry.Hash)
+        {
+            throw new StoreException(
+                $"\"{entry.Path}\" of version {pack.Header.To} came out with {length} bytes and SHA-256 {Convert.ToHexStringLower(sha256)}; {entry.Size} and {entry.Hash} were promised. "
+                + "Either the pack is wrong or the file it builds on is damaged here: run verify, then ask for a fill.");
+        }
+    }
+
+    private void LinkShared(TreeWriter writer, PlannedFile file)
+    {
+        baseHandle ??= new TreeHandle(baseTree!);
+        var stat = InodeFacts.Of(baseHandle, file.From);
+        if (stat is not { } facts || facts.Size != file.Entry.Size || facts.MtimeNs != file.Entry.MtimeUnixNs)
+        {
+            throw new StoreException($"\"{baseTree}/{file.From}\" is not the file this store put there. Run verify, then ask for a fill.");
+        }
+
+        // One link more than its group has: a path of this slot that stays has the inode already, and must not become one with this file.
+        if (facts.Links > 1 && slot.Entries.Count > 0 && facts.Links > GroupSize(file.From))
+        {
+            using var copy = writer.BeginFile(file.Entry);
+            using var content = TreeScanner.OpenRead(baseTree!, file.From);
+            VerifiedCopy.Run(content, copy.Content, file.Entry.Hash, file.Entry.Size, $"{baseTree}/{file.From}");
+            copy.Commit();
+            return;
+        }
+
+        writer.LinkFrom(baseTree!, file.From, file.Entry.Path);
+    }
+
+    private int GroupSize(EntryPath path)
+    {
+        groupSizes ??= baseline.Entries.Where(entry => entry.HardlinkOf is not null).GroupBy(entry => entry.HardlinkOf!.Value).ToDictionary(group => group.Key, group => group.Count() + 1);
+        return groupSizes.GetValueOrDefault(path, 1);
+    }
+
+    private EntryPath NextScratchName(EntryPath path)
+    {
+        var name = EntryPath.Parse(prepared.Count.ToString(CultureInfo.InvariantCulture));
+        prepared.Add(path, name);
+        return name;
+    }
+}

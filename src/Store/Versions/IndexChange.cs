@@ -1,0 +1,108 @@
+using System.Buffers;
+using Microsoft.Data.Sqlite;
+using Mirror.Delta;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
+
+namespace Mirror.Store.Versions;
+
+/// <summary>The statements of one transaction of the index. Commands are prepared once and reused, since a version can change many rows.</summary>
+internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction transaction) : IDisposable
+{
+    private readonly Dictionary<string, SqliteCommand> prepared = [];
+
+    public void SetMeta(string key, string value) => Run("INSERT OR REPLACE INTO meta VALUES ($0, $1)", key, value);
+
+    public void SetMode(StoreMode mode, string liveRoot)
+    {
+        SetMeta("mode", mode.ToString());
+        SetMeta("live_root", liveRoot);
+    }
+
+    public void SetHead(VersionId head) => SetMeta("head", head.ToString());
+
+    public void PutVersion(VersionRow row) => Run("INSERT OR REPLACE INTO versions VALUES ($0, $1, $2, $3, $4, $5)",
+        (long)row.Record.Id.Epoch, (long)row.Record.Id.Sequence, IndexRecords.Bytes(row.Record), row.Received.ToUnixTimeMilliseconds(), row.Note, row.Staged ? 1L : 0L);
+
+    public void DeleteVersion(VersionId id) => Run("DELETE FROM versions WHERE epoch = $0 AND sequence = $1", (long)id.Epoch, (long)id.Sequence);
+
+    public void ClearStaged() => Run("UPDATE versions SET staged = 0 WHERE staged != 0");
+
+    public void PutPack(PackRow row) => Run("INSERT OR REPLACE INTO packs VALUES ($0, $1, $2, $3, $4, $5, $6)",
+        (long)row.From.Epoch, (long)row.From.Sequence, (long)row.To.Epoch, (long)row.To.Sequence, row.File, row.Partial ? 1L : 0L, row.Bytes);
+
+    public void DeletePack(PackRow row) => Run("DELETE FROM packs WHERE from_epoch = $0 AND from_sequence = $1 AND to_epoch = $2 AND to_sequence = $3",
+        (long)row.From.Epoch, (long)row.From.Sequence, (long)row.To.Epoch, (long)row.To.Sequence);
+
+    public void SetSlot(string name, VersionId version) => Run("INSERT OR REPLACE INTO slots VALUES ($0, $1, $2)", name, (long)version.Epoch, (long)version.Sequence);
+
+    public void DeleteSlot(string name) => Run("DELETE FROM slots WHERE name = $0", name);
+
+    public void ChangeEntries(ManifestDelta changes)
+    {
+        foreach (var path in changes.Removed)
+        {
+            Run("DELETE FROM entries WHERE path = $0", path.Bytes.ToArray());
+        }
+
+        foreach (var entry in changes.Put)
+        {
+            Run("INSERT OR REPLACE INTO entries VALUES ($0, $1)", entry.Path.Bytes.ToArray(), IndexRecords.Bytes(entry));
+        }
+    }
+
+    public void PutStatKey(EntryPath path, StatKey key) => Run("INSERT OR REPLACE INTO stat_keys VALUES ($0, $1, $2, $3, $4, $5)",
+        path.Bytes.ToArray(), unchecked((long)key.Device), unchecked((long)key.Inode), key.Size, key.MtimeNs, key.CtimeNs);
+
+    public void DeleteStatKey(EntryPath path) => Run("DELETE FROM stat_keys WHERE path = $0", path.Bytes.ToArray());
+
+    public void ClearCaptureState() => Execute("DELETE FROM stat_keys; DELETE FROM signatures;");
+
+    public void PutSignature(ContentHash hash, BlockSignature signature)
+    {
+        var bytes = new ArrayBufferWriter<byte>();
+        signature.WriteTo(bytes);
+        Run("INSERT OR REPLACE INTO signatures VALUES ($0, $1)", hash.ToArray(), bytes.WrittenSpan.ToArray());
+    }
+
+    public void DeleteSignature(ContentHash hash) => Run("DELETE FROM signatures WHERE hash = $0", hash.ToArray());
+
+    public void Execute(string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    public void Dispose()
+    {
+        foreach (var command in prepared.Values)
+        {
+            command.Dispose();
+        }
+    }
+
+    private void Run(string sql, params ReadOnlySpan<object> values)
+    {
+        if (!prepared.TryGetValue(sql, out var command))
+        {
+            command = connection.CreateCommand();
+            command.Transaction = transaction;
+            command.CommandText = sql;
+            for (var i = 0; i < values.Length; i++)
+            {
+                command.Parameters.Add(new SqliteParameter { ParameterName = $"${i}" });
+            }
+
+            prepared.Add(sql, command);
+        }
+
+        for (var i = 0; i < values.Length; i++)
+        {
+            command.Parameters[i].Value = values[i];
+        }
+
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,190 @@
+using System.Globalization;
+using Microsoft.Data.Sqlite;
+using Mirror.Delta;
+using Mirror.Store.Manifests;
+using Mirror.Store.Slots;
+using Mirror.Store.Tree;
+
+namespace Mirror.Store.Versions;
+
+/// <summary>
+/// <c>index.db</c>: versions, the head's manifest, packs, slots; for a capturing node also stat keys and block signatures. One connection, WAL, synced at every
+/// commit: a committed transaction is the moment an operation has happened. Manifests of other versions are not here but in the packs.
+/// Callers serialise changes; reads of signatures and stat keys take the same lock.
+/// </summary>
+internal sealed class VersionIndex : IDisposable
+{
+    private const int SchemaVersion = 1;
+
+    private const string Schema = """
+        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE versions (epoch INTEGER, sequence INTEGER, record BLOB NOT NULL, received INTEGER NOT NULL, note TEXT NOT NULL, staged INTEGER NOT NULL,
+            PRIMARY KEY (epoch, sequence)) WITHOUT ROWID;
+        CREATE TABLE packs (from_epoch INTEGER, from_sequence INTEGER, to_epoch INTEGER, to_sequence INTEGER,
+            file TEXT NOT NULL, partial INTEGER NOT NULL, bytes INTEGER NOT NULL,
+            PRIMARY KEY (from_epoch, from_sequence, to_epoch, to_sequence)) WITHOUT ROWID;
+        CREATE TABLE slots (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE entries (path BLOB PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID;
+        CREATE TABLE stat_keys (path BLOB PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+            mtime INTEGER NOT NULL, ctime INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE signatures (hash BLOB PRIMARY KEY, signature BLOB NOT NULL) WITHOUT ROWID;
+        """;
+
+    private readonly SqliteConnection connection;
+    private readonly Lock gate = new();
+
+    private VersionIndex(SqliteConnection connection) => this.connection = connection;
+
+    /// <param name="create">Makes a new index for this site; otherwise one must be there.</param>
+    public static VersionIndex Open(string path, bool create, string site, ulong blockSeed)
+    {
+        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = create ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
+            Pooling = false,
+        }.ToString());
+        var index = new VersionIndex(connection);
+        try
+        {
+            connection.Open();
+            index.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE;");
+            index.Prepare(path, site, blockSeed);
+            return index;
+        }
+        catch (SqliteException error)
+        {
+            index.Dispose();
+            throw new StoreException(
+                $"The index {path} cannot be opened: {error.Message}. If the disk is sound, move the store's directory away and let this node fetch the site again.", error);
+        }
+        catch
+        {
+            index.Dispose();
+            throw;
+        }
+    }
+
+    public IndexContents Load()
+    {
+        lock (gate)
+        {
+            var meta = Read("SELECT key, value FROM meta", row => (Key: row.GetString(0), Value: row.GetString(1))).ToDictionary(pair => pair.Key, pair => pair.Value);
+            var entries = Read("SELECT entry FROM entries", row => IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0)));
+            entries.Sort((left, right) => left.Path.CompareTo(right.Path));
+            return new IndexContents(
+                meta["site"],
+                ulong.Parse(meta["block_seed"], CultureInfo.InvariantCulture),
+                Enum.Parse<StoreMode>(meta["mode"]),
+                meta["live_root"],
+                VersionId.TryParse(meta["head"], out var head) ? head : default,
+                Read("SELECT record, received, note, staged FROM versions ORDER BY epoch, sequence",
+                    row => new VersionRow(
+                        IndexRecords.ParseVersion(row.GetFieldValue<byte[]>(0)), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2), row.GetInt64(3) != 0)),
+                Read("SELECT from_epoch, from_sequence, to_epoch, to_sequence, file, partial, bytes FROM packs",
+                    row => new PackRow(Id(row, 0), Id(row, 2), row.GetString(4), row.GetInt64(5) != 0, row.GetInt64(6))),
+                Read("SELECT name, epoch, sequence FROM slots", row => (Name: row.GetString(0), Version: Id(row, 1))).ToDictionary(pair => pair.Name, pair => pair.Version),
+                entries.Count == 0 ? Manifest.Empty : Manifest.FromSorted(entries));
+        }
+    }
+
+    public Dictionary<EntryPath, StatKey> LoadStatKeys()
+    {
+        lock (gate)
+        {
+            return Read("SELECT path, device, inode, size, mtime, ctime FROM stat_keys", row => (
+                    Path: EntryPath.Parse(row.GetFieldValue<byte[]>(0)),
+                    Key: new StatKey(unchecked((ulong)row.GetInt64(1)), unchecked((ulong)row.GetInt64(2)), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5))))
+                .ToDictionary(pair => pair.Path, pair => pair.Key);
+        }
+    }
+
+    public BlockSignature? FindSignature(ContentHash hash)
+    {
+        lock (gate)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = "SELECT signature FROM signatures WHERE hash = $hash";
+            command.Parameters.AddWithValue("$hash", hash.ToArray());
+            return command.ExecuteScalar() is byte[] bytes ? BlockSignature.Parse(bytes) : null;
+        }
+    }
+
+    public List<ContentHash> SignedContents()
+    {
+        lock (gate)
+        {
+            return Read("SELECT hash FROM signatures", row => ContentHash.From(row.GetFieldValue<byte[]>(0)));
+        }
+    }
+
+    /// <summary>Runs <paramref name="change"/> in one transaction; durable when this returns, undone when it throws.</summary>
+    public void Commit(IStoreDisk disk, string op, Action<IndexChange> change)
+    {
+        lock (gate)
+        {
+            using var transaction = connection.BeginTransaction();
+            using (var rows = new IndexChange(connection, transaction))
+            {
+                change(rows);
+            }
+
+            disk.Change($"{op}: commit", transaction.Commit);
+        }
+    }
+
+    public void Dispose() => connection.Dispose();
+
+    private void Prepare(string path, string site, ulong blockSeed)
+    {
+        using var version = connection.CreateCommand();
+        version.CommandText = "PRAGMA user_version";
+        var found = (long)version.ExecuteScalar()!;
+        if (found > SchemaVersion)
+        {
+            throw new StoreException($"The index {path} has schema {found}; this program knows {SchemaVersion}. Use the newer program that wrote it.");
+        }
+
+        if (found == SchemaVersion)
+        {
+            return;
+        }
+
+        // user_version is part of the transaction: either the whole schema is there or none of it.
+        using var transaction = connection.BeginTransaction();
+        using (var rows = new IndexChange(connection, transaction))
+        {
+            rows.Execute(Schema);
+            rows.SetMeta("site", site);
+            rows.SetMeta("block_seed", blockSeed.ToString(CultureInfo.InvariantCulture));
+            rows.SetMode(StoreMode.Holding, "");
+            rows.SetHead(default);
+            rows.Execute($"PRAGMA user_version = {SchemaVersion}");
+        }
+
+        transaction.Commit();
+    }
+
+    private List<T> Read<T>(string sql, Func<SqliteDataReader, T> map)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        using var reader = command.ExecuteReader();
+        var rows = new List<T>();
+        while (reader.Read())
+        {
+            rows.Add(map(reader));
+        }
+
+        return rows;
+    }
+
+    private static VersionId Id(SqliteDataReader row, int column) => new((ulong)row.GetInt64(column), (ulong)row.GetInt64(column + 1));
+
+    private void Execute(string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,279 @@
+using Mirror.Store.History;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Slots;
+
+namespace Mirror.Store.Versions;
+
+// Holding: versions arrive as packs, are made in the idle slot, and become current by one rename.
+public sealed partial class VersionStore
+{
+    /// <summary>
+    /// Applies a pack that leads from <see cref="Head"/> (or from nothing: then contents are taken from the tree at hand wherever it has them) in the idle slot.
+    /// Everything is durable when this returns; <see cref="Head"/> has moved; <see cref="Current"/> has not. A pack that leads to the head itself changes nothing.
+    /// </summary>
+    /// <exception cref="PackFormatException"/><exception cref="MissingContentException"/><exception cref="StoreException">Wrong base, wrong hash, wrong root: the pack is refused and nothing moved.</exception>
+    public Task<VersionRecord> StageAsync(string packPath, IProgress<StoreProgress>? progress, CancellationToken cancellation) => InTurnAsync(
+        async () =>
+        {
+            RequireHolding("stage a version");
+            using var pack = PackReader.Open(packPath);
+            RefuseStranger(pack);
+            if (pack.Version == state.Head)
+            {
+                return pack.Version;
+            }
+
+            var target = TargetOf(pack);
+            await StageAsync(pack, target, progress, cancellation);
+            return pack.Version;
+        },
+        cancellation);
+
+    /// <summary>Makes the staged slot current. The old slot stays until the next stage, so that apps in it can be drained. Packs in the inbox that are no longer needed go.</summary>
+    public Task FlipAsync(CancellationToken cancellation) => InTurnAsync(
+        () =>
+        {
+            RequireHolding("flip");
+            var head = state.Head ?? throw NothingHeld();
+            var slot = state.HeadSlot!;
+            if (state.Current?.Id != head.Id)
+            {
+                Touching();
+                slots.PointCurrentTo(slot);
+                index.Commit(disk, "flip", change => change.ClearStaged());
+                state = state with
+                {
+                    Current = head,
+                    CurrentSlot = slot,
+                    Versions = [.. state.Versions.Select(row => row with { Staged = false })],
+                };
+            }
+
+            ClearInbox(head.Id);
+            return Task.CompletedTask;
+        },
+        cancellation);
+
+    /// <summary>Makes <paramref name="root"/> a link to <c>current</c> on a node that holds: it must be absent, an empty directory, or that link already.</summary>
+    /// <exception cref="StoreException">Something else is there; says what to do.</exception>
+    public Task AdoptRootLinkAsync(string root, CancellationToken cancellation) => InTurnAsync(
+        () =>
+        {
+            root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+            if (state.Mode == StoreMode.CapturingRoot)
+            {
+                throw new StoreException($"The site's files are captured in {state.LiveRoot}, which is no slot yet: {root} cannot become a link to {CurrentLink}. End capturing first.");
+            }
+
+            LinkRoot(root);
+            return Task.CompletedTask;
+        },
+        cancellation);
+
+    private async Task StageAsync(PackReader pack, Manifest target, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    {
+        var before = state;
+        var head = before.Head;
+        var slot = before.CurrentSlot is { } current ? SlotPair.Other(current) : before.HeadSlot ?? "a";
+        var held = HeldBy(slot);
+        var row = head is null ? null : new PackRow(pack.Version.Id, head.Id, PackCatalogue.FileName(pack.Version.Id, head.Id), Partial: false, Bytes: 0);
+        var entry = new JournalEntry(JournalPhase.Preparing, slot, pack.Version.Id.ToString(), row is null ? [] : [row.File]);
+
+        Touching();
+        journal.Write(entry);
+        disk.DeleteTree("stage: clear scratch", ScratchDirectory);
+        disk.CreateDirectory("stage: create scratch", ScratchDirectory);
+        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory))
+        {
+            await builder.PrepareAsync(pack, progress, cancellation);
+            if (row is not null)
+            {
+                row = await InstallAsync(row, output => PackAlgebra.InvertAsync(
+                    pack, head!, before.HeadManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation));
+            }
+
+            journal.Write(entry with { Phase = JournalPhase.Applying });
+            slots.RemoveMarker(slot);
+            if (held is null)
+            {
+                slots.Drop(slot);
+                slots.Create(slot);
+            }
+
+            builder.Apply(cancellation);
+        }
+
+        slots.WriteMarker(slot, pack.Version);
+        var version = new VersionRow(pack.Version, time.GetUtcNow(), "", Staged: true);
+        index.Commit(disk, "stage", change =>
+        {
+            change.SetHead(version.Record.Id);
+            change.ChangeEntries(Manifest.Diff(before.HeadManifest, target));
+            change.PutVersion(version);
+            change.SetSlot(slot, version.Record.Id);
+            if (row is not null)
+            {
+                change.PutPack(row);
+            }
+        });
+        journal.Clear();
+        disk.DeleteTree("stage: drop scratch", ScratchDirectory);
+        state = before with
+        {
+            Head = version.Record,
+            HeadManifest = target,
+            Versions = before.VersionsWith(version),
+            Packs = row is null ? before.Packs : before.PacksWith(row),
+            Slots = new Dictionary<string, VersionId>(before.Slots) { [slot] = version.Record.Id },
+        };
+    }
+
+    /// <summary>Writes a pack into history: temporary name, sync, rename, sync of the directory. It counts when the index has its row.</summary>
+    private async Task<PackRow> InstallAsync(PackRow row, Func<Stream, Task> write)
+    {
+        var path = Path.Combine(HistoryDirectory, row.File);
+        long bytes = 0;
+        await disk.ChangeAsync("history: write pack", async () =>
+        {
+            await using var file = new FileStream(path + ".tmp", new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.ReadWrite,
+                BufferSize = 256 * 1024,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+            await write(file);
+            bytes = file.Length;
+            file.Flush(flushToDisk: true);
+        });
+        disk.Rename("history: rename pack", path + ".tmp", path);
+        disk.SyncDirectory("history: sync directory", HistoryDirectory);
+        catalogue.Forget(row.File);
+        return row with { Bytes = bytes };
+    }
+
+    /// <summary>The manifest of what a slot holds; null when it must be made anew.</summary>
+    private Manifest? HeldBy(string slot) =>
+        state.Slots.TryGetValue(slot, out var version) && slots.Exists(slot) && state.Find(version) is { } row
+            ? state.Graph(catalogue).Find(version, row.Record.Root)
+            : null;
+
+    private void RefuseStranger(PackReader pack)
+    {
+        if (pack.Header.Site != Site)
+        {
+            throw new StoreException($"The pack {pack.Path} is of the site \"{pack.Header.Site}\"; this store holds \"{Site}\". It was not applied.");
+        }
+    }
+
+    /// <summary>The manifest the pack leads to, when the pack may be applied here.</summary>
+    private Manifest TargetOf(PackReader pack)
+    {
+        var version = pack.Version;
+        var head = state.Head;
+        if (!pack.Header.From.IsNone && (head is null || pack.Header.From != head.Id || pack.Header.FromRoot != head.Root))
+        {
+            throw new StoreException(
+                $"The pack to {version.Id} leads from {pack.Header.From} (root {pack.Header.FromRoot}); this store is at {(head is null ? "no version" : $"{head.Id} (root {head.Root})")}. Fetch the packs between, or ask for a fill.");
+        }
+
+        if (head is not null && version.Id <= head.Id)
+        {
+            throw new StoreException($"The pack leads to {version.Id}; this store is at {head.Id} already. Versions only grow; it was not applied.");
+        }
+
+        if (state.Find(version.Id) is { } known && known.Record != version)
+        {
+            throw new StoreException($"This store has another version {version.Id} (root {known.Record.Root}, not {version.Root}). The pack was not applied; find out which of its origins is wrong.");
+        }
+
+        if (!version.Parent.IsNone && state.Find(version.Parent) is { } parent && VersionRecord.ChainOf(parent.Record.Chain, version) != version.Chain)
+        {
+            throw new StoreException($"Version {version.Id} does not continue {version.Parent} as this store knows it: its chain hash differs. The past was rewritten somewhere; the pack was not applied.");
+        }
+
+        Manifest target;
+        try
+        {
+            target = (pack.Header.From.IsNone ? Manifest.Empty : state.HeadManifest).Apply(pack.ReadChanges());
+        }
+        catch (InvalidDataException error)
+        {
+            throw new StoreException($"The pack to {version.Id} makes no manifest: {error.Message} It was not applied.", error);
+        }
+
+        return target.Root == version.Root
+            ? target
+            : throw new StoreException($"The pack to {version.Id} makes a manifest with root {target.Root}; its record says {version.Root}. It was not applied.");
+    }
+
+    private void ClearInbox(VersionId upTo)
+    {
+        foreach (var path in System.IO.Directory.EnumerateFiles(InboxDirectory))
+        {
+            if (LeadsTo(path) is { } version && version <= upTo)
+            {
+                disk.DeleteFile("flip: delete received pack", path);
+            }
+        }
+    }
+
+    /// <summary>Null for what is no whole pack, such as one still arriving: whoever receives it cares for it.</summary>
+    private static VersionId? LeadsTo(string path)
+    {
+        try
+        {
+            using var pack = PackReader.Open(path);
+            return pack.Version.Id;
+        }
+        catch (PackFormatException)
+        {
+            return null;
+        }
+    }
+
+    private void LinkRoot(string root)
+    {
+        var info = new FileInfo(root);
+        if (info.LinkTarget is { } target)
+        {
+            if (target == CurrentLink)
+            {
+                return;
+            }
+
+            throw new StoreException($"{root} is a symbolic link to {target}, not to {CurrentLink}. Remove it if nothing needs it (rm {root}), then start again.");
+        }
+
+        if (info.Exists)
+        {
+            throw new StoreException($"{root} is a file; it must become a link to {CurrentLink}. Move it away, then start again.");
+        }
+
+        var parent = Path.GetDirectoryName(root) ?? throw new StoreException("The root of a site cannot be the root of the file system.");
+        Touching();
+        if (System.IO.Directory.Exists(root))
+        {
+            if (System.IO.Directory.EnumerateFileSystemEntries(root).Any())
+            {
+                throw new StoreException(
+                    $"{root} is a directory with files of its own; on a replica it must become a link to {CurrentLink}. Move it away (mv {root} {root}.old), then start again: the site's files are fetched, and what differs can be compared afterwards.");
+            }
+
+            disk.Change("root link: remove empty directory", () => System.IO.Directory.Delete(root));
+        }
+
+        System.IO.Directory.CreateDirectory(parent);
+        disk.CreateLink("root link: create", root, CurrentLink);
+        disk.SyncDirectory("root link: sync directory", parent);
+    }
+
+    private void RequireHolding(string what)
+    {
+        if (state.Mode != StoreMode.Holding)
+        {
+            throw new StoreException($"The store {Directory} is capturing ({Live!.Tree} is live): it cannot {what}. End capturing first.");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+using Mirror.Store.History;
+using Mirror.Store.Manifests;
+
+namespace Mirror.Store.Versions;
+
+// Reading old versions: manifests and contents from the head's tree and the packs.
+public sealed partial class VersionStore
+{
+    private volatile RestorableVersions? restorable;
+
+    /// <summary>Newest last; diverged branches included, marked by their note.</summary>
+    public IReadOnlyList<KeptVersion> Versions
+    {
+        get
+        {
+            var at = state;
+            var known = restorable;
+            if (known is null || !known.Fits(at, catalogue))
+            {
+                restorable = known = RestorableVersions.Find(at, catalogue, known);
+            }
+
+            return [.. at.Versions.Select(row => new KeptVersion(row.Record, known.Contains(row.Record.Id), row.Note))];
+        }
+    }
+
+    /// <exception cref="StoreException">Unknown version.</exception>
+    public Manifest ManifestOf(VersionId version)
+    {
+        var at = state;
+        var row = at.Find(version) ?? throw Unknown(version);
+        return at.Graph(catalogue).Find(version, row.Record.Root)
+            ?? throw new StoreException($"The manifest of {version} cannot be had: no pack that can be read leads to it.{catalogue.DescribeDamage()}{Reachable(at)}");
+    }
+
+    /// <summary>Materialises a version in a new or empty directory: built beside it, verified by hash and root, then renamed. Nothing is left behind on failure.</summary>
+    /// <exception cref="StoreException">Not empty, unknown version, or no path of packs left: says which versions are still reachable.</exception>
+    public Task RestoreAsync(VersionId version, string destination, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run(
+        async () =>
+        {
+            var manifest = ManifestOf(version);
+            var record = state.Find(version)!.Record;
+            await new Restorer(catalogue, Sources, disk).RunAsync(record, manifest, destination, () => Reachable(state), progress, cancellation);
+        },
+        cancellation);
+
+    /// <summary>Path of a kept pack, for a peer that asks; null when there is none.</summary>
+    public string? FindPack(VersionId from, VersionId to)
+    {
+        var name = PackCatalogue.FileName(from, to);
+        var paths = state.Packs.Where(row => row.From == from && row.To == to && !catalogue.IsDamaged(row)).Select(catalogue.PathOf)
+            .Append(Path.Combine(OutboxDirectory, name))
+            .Append(Path.Combine(InboxDirectory, name));
+        return paths.FirstOrDefault(File.Exists);
+    }
+
+    private ContentSources Sources()
+    {
+        var at = state;
+        return new ContentSources(at.Head?.Id ?? default, at.HeadManifest, TreeOf(at), at.Packs);
+    }
+
+    private string Reachable(StoreState at)
+    {
+        var can = RestorableVersions.Find(at, catalogue, null);
+        var ids = at.Versions.Select(row => row.Record.Id).Where(can.Contains).ToList();
+        return ids.Count == 0
+            ? " No version is restorable from this store: ask a peer."
+            : $" Restorable from here: {string.Join(", ", ids.TakeLast(10))}{(ids.Count > 10 ? $" and {ids.Count - 10} older" : "")}.";
+    }
+}

@@ -1,0 +1,199 @@
+using Mirror.Store.History;
+using Mirror.Store.Manifests;
+using Mirror.Store.Slots;
+
+namespace Mirror.Store.Versions;
+
+// Recovery: after a crash when the store is opened, after a failure before the next operation. It may itself be interrupted anywhere and runs again.
+public sealed partial class VersionStore
+{
+    /// <summary>
+    /// An operation has happened when its transaction is in the index. Before that a half-made slot is dropped, with whatever version lived in it, and the
+    /// packs it would have added are removed: what is current was not touched.
+    /// </summary>
+    private void Recover()
+    {
+        var contents = index.Load();
+        var entry = ReadJournal(contents);
+
+        disk.DeleteTree("recover: scratch", ScratchDirectory);
+        foreach (var left in System.IO.Directory.EnumerateFiles(HistoryDirectory, "*.tmp"))
+        {
+            disk.DeleteFile("recover: half-written pack", left);
+        }
+
+        if (entry is { Phase: JournalPhase.Adopting } && contents.Mode == StoreMode.CapturingRoot)
+        {
+            UndoAdoption(entry);
+        }
+
+        slots.Sweep();
+        state = StoreState.From(contents, slots.ReadCurrent(), Directory);
+        statKeys = null;
+        var doubtful = entry is { Phase: JournalPhase.Applying } && !HasHappened(entry) ? entry.Slot : null;
+        entry = ForgetLostSlots(doubtful, entry);
+        DropUnknownSlots();
+        if (entry is not null)
+        {
+            RemoveUninstalled(entry.Packs);
+            journal.Clear();
+        }
+
+        if (state.Current is { } current && current.Id == state.Head?.Id && state.Versions.Any(row => row.Staged))
+        {
+            index.Commit(disk, "recover: flipped", change => change.ClearStaged());
+            state = state with { Versions = [.. state.Versions.Select(row => row with { Staged = false })] };
+        }
+    }
+
+    private JournalEntry? ReadJournal(IndexContents contents)
+    {
+        try
+        {
+            return journal.Read();
+        }
+        catch (JournalDamagedException error)
+        {
+            return InDoubt(contents, error);
+        }
+    }
+
+    /// <summary>A journal that cannot be read: what is not current may be half-made.</summary>
+    private JournalEntry InDoubt(IndexContents contents, JournalDamagedException error)
+    {
+        if (contents.Mode == StoreMode.CapturingRoot && !System.IO.Directory.Exists(contents.LiveRoot))
+        {
+            throw new StoreException(
+                $"{error.Message}, and the root {contents.LiveRoot} is gone: it was being made a slot. Move {Directory}/slots/a (or b) back to it, delete the journal, and open the store again.", error);
+        }
+
+        return new JournalEntry(JournalPhase.Applying, SlotPair.Other(slots.ReadCurrent() ?? "b"), "", []);
+    }
+
+    private bool HasHappened(JournalEntry entry) =>
+        state.Head?.Id.ToString() == entry.To && state.Slots.TryGetValue(entry.Slot, out var version) && version == state.Head.Id;
+
+    /// <summary>Slots in doubt, and slots whose directory is gone, leave the index; a head that lived there falls back to what is current.</summary>
+    /// <returns>What is still to be cleaned up.</returns>
+    private JournalEntry? ForgetLostSlots(string? doubtful, JournalEntry? entry)
+    {
+        var lost = state.Slots.Keys.Where(name => name == doubtful || !slots.Exists(name)).ToList();
+        if (state.CurrentSlot is { } current && (lost.Contains(current) || !slots.Exists(current)))
+        {
+            throw new StoreException(
+                $"{slots.PathOf(current)}, which {CurrentLink} points to, is gone or in doubt. If it was moved, move it back; else move the store away and let this node fetch the site again.");
+        }
+
+        if (state.Mode == StoreMode.CapturingSlot)
+        {
+            lost.AddRange(state.Slots.Keys.Where(name => name != state.CurrentSlot).Except(lost));
+        }
+
+        if (lost.Count == 0)
+        {
+            return entry;
+        }
+
+        var headLost = state.Mode == StoreMode.Holding && state.HeadSlot is { } slot && lost.Contains(slot);
+        if (headLost)
+        {
+            entry = FallBack(lost, entry);
+        }
+        else
+        {
+            index.Commit(disk, "recover: forget slot", change => lost.ForEach(change.DeleteSlot));
+            state = state with { Slots = state.Slots.Where(pair => !lost.Contains(pair.Key)).ToDictionary() };
+        }
+
+        foreach (var name in lost)
+        {
+            slots.Drop(name);
+        }
+
+        return entry;
+    }
+
+    /// <summary>The head becomes what is current; versions staged after it, and their packs, are taken back. Their forward packs are still in the inbox.</summary>
+    private JournalEntry FallBack(List<string> lost, JournalEntry? entry)
+    {
+        var current = state.Current;
+        var manifest = current is null ? Manifest.Empty : state.Graph(catalogue).Find(current.Id, current.Root)
+            ?? TreeManifest.Read(slots.PathOf(state.CurrentSlot!), isPrivate);
+        if (current is not null && manifest.Root != current.Root)
+        {
+            throw new StoreException(
+                $"The manifest of {current.Id}, the current version, cannot be had from the packs, and the tree {slots.PathOf(state.CurrentSlot!)} differs from it (root {manifest.Root}, not {current.Root})."
+                + $"{catalogue.DescribeDamage()} Move the store away and let this node fetch the site again.");
+        }
+
+        var staged = state.Versions.Where(row => row.Staged).ToList();
+        var packs = state.Packs.Where(row => staged.Any(version => version.Record.Id == row.From)).ToList();
+
+        // Their rows go in the transaction, their files after it: the journal knows them until they are gone.
+        var cleaning = new JournalEntry(JournalPhase.Applying, lost[0], entry?.To ?? "", [.. entry?.Packs ?? [], .. packs.Select(row => row.File)]);
+        journal.Write(cleaning);
+        index.Commit(disk, "recover: fall back", change =>
+        {
+            change.SetHead(current?.Id ?? default);
+            change.ChangeEntries(Manifest.Diff(state.HeadManifest, manifest));
+            staged.ForEach(row => change.DeleteVersion(row.Record.Id));
+            packs.ForEach(change.DeletePack);
+            lost.ForEach(change.DeleteSlot);
+        });
+        state = state with
+        {
+            Head = current,
+            HeadManifest = manifest,
+            Versions = [.. state.Versions.Where(row => !row.Staged)],
+            Packs = [.. state.Packs.Except(packs)],
+            Slots = state.Slots.Where(pair => !lost.Contains(pair.Key)).ToDictionary(),
+        };
+        return cleaning;
+    }
+
+    /// <summary>A slot the index does not know never became a version. A live root on its way to be a slot is never among them: see <see cref="UndoAdoption"/>.</summary>
+    private void DropUnknownSlots()
+    {
+        if (state.Mode == StoreMode.CapturingRoot)
+        {
+            return;
+        }
+
+        foreach (var name in SlotPair.Names.Where(name => slots.Exists(name) && !state.Slots.ContainsKey(name) && name != state.CurrentSlot))
+        {
+            slots.Drop(name);
+        }
+    }
+
+    private void RemoveUninstalled(IEnumerable<string> files)
+    {
+        foreach (var file in files.Where(file => state.Packs.All(row => row.File != file)))
+        {
+            disk.DeleteFile("recover: pack", Path.Combine(HistoryDirectory, Path.GetFileName(file)));
+            catalogue.Forget(file);
+        }
+    }
+
+    private void UndoAdoption(JournalEntry entry)
+    {
+        var root = entry.Root!;
+        var slot = slots.PathOf(entry.Slot);
+        if (new FileInfo(root).LinkTarget == CurrentLink)
+        {
+            disk.DeleteFile("recover: root link", root);
+        }
+
+        if (System.IO.Directory.Exists(slot) && !Path.Exists(root))
+        {
+            disk.Rename("recover: root back", slot, root);
+            disk.SyncDirectory("recover: sync slots", slots.SlotsDirectory);
+            disk.SyncDirectory("recover: sync root's parent", Path.GetDirectoryName(root)!);
+        }
+
+        slots.RemoveMarker(entry.Slot);
+        if (slots.ReadCurrent() is not null)
+        {
+            slots.RemoveCurrent();
+        }
+    }
+}
