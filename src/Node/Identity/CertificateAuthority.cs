@@ -99,7 +99,7 @@ public static class CertificateAuthority
             {
                 if (File.Exists(path))
                 {
-                    throw new IdentityException($"{path} exists, and keys are never overwritten. Move it away first if it is to be replaced.");
+                    throw new IdentityException($"{path} exists, and keys are never overwritten.", "Move it away first if it is to be replaced.");
                 }
             }
 
@@ -108,7 +108,7 @@ public static class CertificateAuthority
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new IdentityException($"{certificatePath} and {keyPath} cannot be written: {exception.Message} Check the directory's owner and mode, and free space.");
+            throw new IdentityException($"{certificatePath} and {keyPath} cannot be written: {exception.Message}", "Check the directory's owner and mode, and free space.");
         }
     }
 

@@ -39,13 +39,13 @@ public sealed class MemberIdentity : IDisposable
             PemFiles.CheckInDate(certificate, path, now, PemFiles.Remedy(name));
             if (NameOf(certificate) is var holder && holder != name)
             {
-                throw new IdentityException($"{path} belongs to '{holder}', not to '{name}'. Copy the files of {name} here, or start as {holder}.");
+                throw new IdentityException($"{path} belongs to '{holder}', not to '{name}'.", $"Copy the files of {name} here, or start as {holder}.");
             }
 
             var identity = new MemberIdentity(name, certificate, authority, time);
             if (!identity.Trusts(certificate, client: true) || !identity.Trusts(certificate, client: false))
             {
-                throw new IdentityException($"{path} was not issued by the CA in {authorityPath}, or not for servers and clients. {PemFiles.Remedy(name)}");
+                throw new IdentityException($"{path} was not issued by the CA in {authorityPath}, or not for servers and clients.", PemFiles.Remedy(name));
             }
 
             return identity;
@@ -123,4 +123,10 @@ public sealed class MemberIdentity : IDisposable
     }
 }
 
-public sealed class IdentityException(string message) : Exception(message);
+/// <summary>A certificate or key that cannot be used: which file, why, and what to do.</summary>
+public sealed class IdentityException(string what, string remedy) : Exception($"{what} {remedy}")
+{
+    public string What { get; } = what;
+
+    public string Remedy { get; } = remedy;
+}

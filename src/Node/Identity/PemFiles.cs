@@ -22,7 +22,7 @@ internal static class PemFiles
         }
         catch (CryptographicException exception)
         {
-            throw new IdentityException($"{path} is not a certificate in PEM form ({exception.Message}). {Remedy(name)}");
+            throw new IdentityException($"{path} is not a certificate in PEM form ({exception.Message}).", Remedy(name));
         }
     }
 
@@ -39,12 +39,12 @@ internal static class PemFiles
         }
         catch (Exception exception) when (exception is CryptographicException or ArgumentException)
         {
-            throw new IdentityException($"{path} is not an ECDSA private key in PEM form ({exception.Message}). {Remedy(name)}");
+            throw new IdentityException($"{path} is not an ECDSA private key in PEM form ({exception.Message}).", Remedy(name));
         }
 
         if (!certificate.PublicKey.ExportSubjectPublicKeyInfo().AsSpan().SequenceEqual(key.ExportSubjectPublicKeyInfo()))
         {
-            throw new IdentityException($"{path} is not the key of {CertificatePath(directory, name)}: the two belong to different certificates. Copy both from the same place. {Remedy(name)}");
+            throw new IdentityException($"{path} is not the key of {CertificatePath(directory, name)}: the two belong to different certificates.", $"Copy both from the same place. {Remedy(name)}");
         }
 
         return certificate.CopyWithPrivateKey(key);
@@ -54,12 +54,12 @@ internal static class PemFiles
     {
         if (now < certificate.NotBefore)
         {
-            throw new IdentityException($"{path} is valid only from {certificate.NotBefore.ToUniversalTime():u}, and this machine's clock says {now:u}. Set the clock right.");
+            throw new IdentityException($"{path} is valid only from {certificate.NotBefore.ToUniversalTime():u}, and this machine's clock says {now:u}.", "Set the clock right.");
         }
 
         if (now > certificate.NotAfter)
         {
-            throw new IdentityException($"{path} expired at {certificate.NotAfter.ToUniversalTime():u}. {remedy}");
+            throw new IdentityException($"{path} expired at {certificate.NotAfter.ToUniversalTime():u}.", remedy);
         }
     }
 
@@ -74,23 +74,23 @@ internal static class PemFiles
             var file = new FileInfo(path);
             if (!file.Exists)
             {
-                throw new IdentityException($"{path} is missing. Make it with `mirror init`, or copy it from the machine where that was run.");
+                throw new IdentityException($"{path} is missing.", "Make it with `mirror init`, or copy it from the machine where that was run.");
             }
 
             if (file.Length > LargestFile)
             {
-                throw new IdentityException($"{path} has {file.Length} bytes, too many for a certificate or key. {Remedy(name)}");
+                throw new IdentityException($"{path} has {file.Length} bytes, too many for a certificate or key.", Remedy(name));
             }
 
             return File.ReadAllText(path);
         }
         catch (UnauthorizedAccessException)
         {
-            throw new IdentityException($"{path} may not be read by this user. Run as the user that owns it (`ls -l {path}`), or as root.");
+            throw new IdentityException($"{path} may not be read by this user.", $"Run as the user that owns it (`ls -l {path}`), or as root.");
         }
         catch (IOException exception)
         {
-            throw new IdentityException($"{path} cannot be read: {exception.Message} Check the disk, or copy the file again.");
+            throw new IdentityException($"{path} cannot be read: {exception.Message}", "Check the disk, or copy the file again.");
         }
     }
 }

@@ -59,12 +59,13 @@ public static class Listeners
     {
         if (System.Text.Encoding.UTF8.GetByteCount(socketPath) > LongestSocketPath)
         {
-            throw new ListenException($"{socketPath} is too long for a socket: Unix allows {LongestSocketPath} bytes. Choose a shorter `state` directory.");
+            throw new ListenException($"{socketPath} is too long for a socket: Unix allows {LongestSocketPath} bytes.", "Choose a shorter `state` directory.");
         }
 
         RemoveStale(socketPath);
         var endpoint = new UnixDomainSocketEndPoint(socketPath);
-        builder.Bind(endpoint, taken => $"The control socket {socketPath} cannot be opened: {taken.Message}. Check the owner and mode of the state directory, and that no other process uses it.");
+        builder.Bind(endpoint, taken => new ListenException(
+            $"The control socket {socketPath} cannot be opened: {taken.Message}.", "Check the owner and mode of the state directory, and that no other process uses it."));
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenUnixSocket(socketPath, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
@@ -84,7 +85,7 @@ public static class Listeners
         {
             if (!ListenAddress.TryParse(text, out var address))
             {
-                throw new ListenException($"{text} is not an address to listen on. Write http://, an IP address or localhost, and a port: http://0.0.0.0:80.");
+                throw new ListenException($"{text} is not an address to listen on.", "Write http://, an IP address or localhost, and a port: http://0.0.0.0:80.");
             }
 
             var endpoint = new IPEndPoint(address.Ip, address.Port);
@@ -95,9 +96,9 @@ public static class Listeners
         return builder;
     }
 
-    /// <summary>Why a port cannot be listened on, as a sentence with a remedy; null when it can.</summary>
+    /// <summary>Why a port cannot be listened on, with a remedy; null when it can.</summary>
     /// <param name="key">The key it comes from, e.g. <c>cluster-port</c>.</param>
-    public static string? WhyNot(MemberConfig member, string key, IPEndPoint endpoint)
+    public static ListenException? WhyNot(MemberConfig member, string key, IPEndPoint endpoint)
     {
         try
         {
@@ -134,7 +135,7 @@ public static class Listeners
         NetworkInterface.GetAllNetworkInterfaces().SelectMany(face => face.GetIPProperties().UnicastAddresses).Any(unicast => unicast.Address.Equals(ip));
 
     // Kestrel asks this hook for each socket it listens on. Several listeners chain: each answers for its own endpoint and passes the others on.
-    private static void Bind(this WebApplicationBuilder builder, EndPoint mine, Func<SocketException, string> explain) =>
+    private static void Bind(this WebApplicationBuilder builder, EndPoint mine, Func<SocketException, ListenException> explain) =>
         builder.Services.Configure<SocketTransportOptions>(options =>
         {
             var next = options.CreateBoundListenSocket;
@@ -158,7 +159,7 @@ public static class Listeners
                 }
                 catch (SocketException exception)
                 {
-                    throw new ListenException(explain(exception));
+                    throw explain(exception);
                 }
             };
         });
@@ -169,16 +170,17 @@ public static class Listeners
         _ => one.Equals(other),
     };
 
-    private static string Explain(SocketException exception, MemberConfig member, string key, IPEndPoint endpoint) => exception.SocketErrorCode switch
+    private static ListenException Explain(SocketException exception, MemberConfig member, string key, IPEndPoint endpoint)
     {
-        SocketError.AddressAlreadyInUse =>
-            $"{member.Name} cannot listen on {endpoint} ({key}): another process uses the port. See which with `ss -ltnp 'sport = :{endpoint.Port}'`, stop it, or choose another {key}.",
-        SocketError.AccessDenied =>
-            $"{member.Name} cannot listen on {endpoint} ({key}): this user may not. Ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose a higher {key}.",
-        SocketError.AddressNotAvailable =>
-            $"{member.Name} cannot listen on {endpoint} ({key}): the address is not one of this machine. Correct `address` or `listen`, or bring the interface up.",
-        _ => $"{member.Name} cannot listen on {endpoint} ({key}): {exception.Message}. Check the address and the port.",
-    };
+        var (why, remedy) = exception.SocketErrorCode switch
+        {
+            SocketError.AddressAlreadyInUse => ("another process uses the port", $"See which with `ss -ltnp 'sport = :{endpoint.Port}'`, stop it, or choose another {key}."),
+            SocketError.AccessDenied => ("this user may not", $"Ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose a higher {key}."),
+            SocketError.AddressNotAvailable => ("the address is not one of this machine", "Correct `address` or `listen`, or bring the interface up."),
+            _ => (exception.Message, "Check the address and the port."),
+        };
+        return new ListenException($"{member.Name} cannot listen on {endpoint} ({key}): {why}.", remedy);
+    }
 
     private static void RemoveStale(string path)
     {
@@ -192,22 +194,28 @@ public static class Listeners
 
             if (LocalChannel.Answers(path))
             {
-                throw new ListenException($"Another mirror process already runs with state {Path.GetDirectoryName(path)}: its control socket answers. Stop it first, or give this one another `state`.");
+                throw new ListenException($"Another mirror process already runs with state {Path.GetDirectoryName(path)}: its control socket answers.", "Stop it first, or give this one another `state`.");
             }
 
             // A socket has no bytes and is no link; whatever else lies there was put there by somebody.
             if (new FileInfo(path) is not { Exists: true, Length: 0, LinkTarget: null })
             {
-                throw new ListenException($"{path} is in the way: it is no socket, so Mirror did not make it. Move it away.");
+                throw new ListenException($"{path} is in the way: it is no socket, so Mirror did not make it.", "Move it away.");
             }
 
             File.Delete(path);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ListenException($"The control socket {path} cannot be made: {exception.Message} Check the owner and mode of the state directory.");
+            throw new ListenException($"The control socket {path} cannot be made: {exception.Message}", "Check the owner and mode of the state directory.");
         }
     }
 }
 
-public sealed class ListenException(string message) : Exception(message);
+/// <summary>A place that cannot be listened on: which, why, and what to do.</summary>
+public sealed class ListenException(string what, string remedy) : Exception($"{what} {remedy}")
+{
+    public string What { get; } = what;
+
+    public string Remedy { get; } = remedy;
+}

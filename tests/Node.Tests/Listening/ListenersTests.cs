@@ -83,7 +83,7 @@ public sealed class ListenersTests : IDisposable
 
         Assert.StartsWith($"alpha cannot listen on {endpoint} (grpc-port): another process uses the port.", message, StringComparison.Ordinal);
         Assert.Contains("ss -ltnp", message);
-        Assert.Equal(message, Listeners.WhyNot(member, "grpc-port", endpoint));
+        Assert.Equal(message, Listeners.WhyNot(member, "grpc-port", endpoint)?.Message);
         taken.Stop();
         Assert.Null(Listeners.WhyNot(member, "grpc-port", endpoint));
     }
