@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using Grpc.AspNetCore.Server;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -30,6 +31,7 @@ public static class Listeners
     public static WebApplicationBuilder ListenForPeers(this WebApplicationBuilder builder, MemberConfig member, MemberIdentity identity)
     {
         var endpoint = EndPointFor(member.Address, member.GrpcPort);
+        builder.RefuseStrangers();
         builder.Bind(endpoint, taken => Explain(taken, member, "grpc-port", endpoint));
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -81,6 +83,7 @@ public static class Listeners
     /// <summary>Plain http/1.1 on every `listen` address of a proxy.</summary>
     public static WebApplicationBuilder ListenForReaders(this WebApplicationBuilder builder, MemberConfig proxy)
     {
+        builder.RefuseStrangers();
         foreach (var text in proxy.Listen)
         {
             if (!ListenAddress.TryParse(text, out var address))
@@ -130,6 +133,15 @@ public static class Listeners
 
         return new IPEndPoint(Socket.OSSupportsIPv6 ? IPAddress.IPv6Any : IPAddress.Any, port);
     }
+
+    // Which services stand behind which port is for others to say; that no stranger calls one is settled here, where ports are opened.
+    private static void RefuseStrangers(this WebApplicationBuilder builder) => builder.Services.Configure<GrpcServiceOptions>(grpc =>
+    {
+        if (grpc.Interceptors.All(interceptor => interceptor.Type != typeof(OnlyCallersInterceptor)))
+        {
+            grpc.Interceptors.Add<OnlyCallersInterceptor>();
+        }
+    });
 
     private static bool IsLocal(IPAddress ip) =>
         NetworkInterface.GetAllNetworkInterfaces().SelectMany(face => face.GetIPProperties().UnicastAddresses).Any(unicast => unicast.Address.Equals(ip));

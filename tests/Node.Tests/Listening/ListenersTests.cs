@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
 using Mirror.Node.Identity;
@@ -105,8 +106,12 @@ public sealed class ListenersTests : IDisposable
     public async Task A_stranger_who_gets_as_far_as_a_service_is_denied()
     {
         var port = TestServer.FreePort();
-        await using var server = await TestServer.StartAsync(builder => builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = Microsoft.AspNetCore.Server.Kestrel.Core.HttpProtocols.Http2)));
+        await using var server = await TestServer.StartAsync(builder =>
+        {
+            // A way in that was opened by other means, beside readers.
+            builder.ListenForReaders(TestServer.Member("front", 1, _state, MemberKind.Proxy));
+            builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http2));
+        });
         using var channel = GrpcChannel.ForAddress($"http://127.0.0.1:{port}", new GrpcChannelOptions { HttpHandler = new SocketsHttpHandler { UseProxy = false } });
         var exception = await Assert.ThrowsAsync<RpcException>(async () => await new Voting.VotingClient(channel).RequestGrantAsync(new GrantRequest { Site = "wiki" }));
         Assert.Equal(StatusCode.PermissionDenied, exception.StatusCode);
