@@ -7,25 +7,42 @@ using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
+using Mirror.Node.Identity;
 
 namespace Mirror.Leadership;
 
-/// <summary>Wires leadership into a member: its votes, its elections, the epochs it has seen.</summary>
+/// <summary>Wires leadership into a member: its place in the cluster, its votes, its elections, the epochs it has seen.</summary>
 public static class LeadershipServices
 {
-    /// <summary>Needs <see cref="PeerChannels"/>, <see cref="ICatalogue"/> and a <see cref="TimeProvider"/> among the services.</summary>
+    /// <summary>Adds <see cref="ICatalogue"/>, <see cref="IEpochGate"/> and <see cref="Elections"/>, and runs the cluster membership. Needs <see cref="PeerChannels"/> and a <see cref="TimeProvider"/> among the services.</summary>
     /// <param name="verified">Makes the function that tells the newest version of a site this member holds verified; default for one that holds none.</param>
-    public static IServiceCollection AddVoting(
-        this IServiceCollection services, MirrorConfig config, MemberConfig member, CallerName caller, Func<IServiceProvider, Func<string, Position>> verified) => services
-        .AddSingleton<IEpochGate>(new EpochGate(Path.Combine(member.State, "epochs")))
-        .AddSingleton(provider => new Elections(
-            config, member, provider.GetRequiredService<PeerChannels>(), verified(provider), provider.GetRequiredService<ICatalogue>(),
-            provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
-        .AddSingleton(provider => new VotingService(provider.GetRequiredService<Elections>().Own, caller));
+    public static IServiceCollection AddLeadership(
+        this IServiceCollection services, MirrorConfig config, MemberConfig member, MemberIdentity identity, Func<IServiceProvider, Func<string, Position>> verified) => services
+        .AddMembership(config, member, identity)
+        .AddVoting(config, member, verified);
 
-    public static IEndpointRouteBuilder MapVoting(this IEndpointRouteBuilder endpoints)
+    /// <summary>The voters of this member, for others to ask over gRPC.</summary>
+    public static IEndpointRouteBuilder MapLeadership(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGrpcService<VotingService>();
         return endpoints;
     }
+
+    private static IServiceCollection AddMembership(this IServiceCollection services, MirrorConfig config, MemberConfig member, MemberIdentity identity)
+    {
+        var catalogue = new GossipCatalogue(config, member.Name);
+        return services
+            .AddSingleton<ICatalogue>(catalogue)
+            .AddSingleton(provider => new ClusterNode(
+                config, member, identity, catalogue, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
+            .AddHostedService(provider => provider.GetRequiredService<ClusterNode>());
+    }
+
+    private static IServiceCollection AddVoting(
+        this IServiceCollection services, MirrorConfig config, MemberConfig member, Func<IServiceProvider, Func<string, Position>> verified) => services
+        .AddSingleton<IEpochGate>(new EpochGate(Path.Combine(member.State, "epochs")))
+        .AddSingleton(provider => new Elections(
+            config, member, provider.GetRequiredService<PeerChannels>(), verified(provider), provider.GetRequiredService<ICatalogue>(),
+            provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
+        .AddSingleton(provider => new VotingService(provider.GetRequiredService<Elections>().Own));
 }

@@ -1,12 +1,13 @@
 using Grpc.Core;
 using Mirror.Leadership.Core;
+using Mirror.Node.Listening;
 using Mirror.Node.Wire;
 using VotingWire = Mirror.Node.Wire.Voting;
 
 namespace Mirror.Leadership.Voting;
 
 /// <summary>The voters of this member, for others to ask. Nobody can ask in another's name: the name is the one in the caller's certificate.</summary>
-internal sealed class VotingService(OwnVoters voters, CallerName caller) : VotingWire.VotingBase
+internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
 {
     public override Task<GrantReply> RequestGrant(GrantRequest request, ServerCallContext context)
     {
@@ -42,7 +43,7 @@ internal sealed class VotingService(OwnVoters voters, CallerName caller) : Votin
     private string? Refusal(string claimed, string site, ServerCallContext context, out SiteVoter? voter)
     {
         voter = voters.Of(site);
-        var name = caller(context);
+        var name = Callers.PeerName(context);
         if (name is null || name != claimed)
         {
             return $"The caller's certificate is for {name ?? "nobody"}: a node asks only in its own name.";
@@ -51,9 +52,6 @@ internal sealed class VotingService(OwnVoters voters, CallerName caller) : Votin
         return voter is null ? "This member is no voter for that site." : null;
     }
 }
-
-/// <summary>The member's name in the certificate that a caller presented; null when it presented none.</summary>
-public delegate string? CallerName(ServerCallContext context);
 
 /// <summary>The sites this member votes for.</summary>
 internal sealed class OwnVoters(IReadOnlyDictionary<string, SiteVoter> bySite)

@@ -1,0 +1,92 @@
+using System.Globalization;
+using Akka.Actor;
+using Akka.Cluster;
+
+namespace Mirror.Leadership.Membership;
+
+/// <summary>
+/// Finds out when the cluster has come apart into two that don't know each other: a member started while it was cut off begins a cluster alone, and the
+/// actor system never joins two. So members that are missing are asked now and then with whom they are. The smaller side (or, of equals, the one without the
+/// first member in order) starts anew, and joins the other.
+/// </summary>
+internal sealed class IslandActor : ReceiveActor, IWithTimers
+{
+    public const string Name = "island";
+    private const string Question = "with whom?";
+    private const string Answer = "with";
+    private const int LongestAnswer = 16 * 1024;
+    private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
+
+    private readonly ClusterPlan plan;
+    private readonly Action<string> startAnew;
+    private readonly Cluster cluster = Cluster.Get(Context.System);
+    private int agreed;
+
+    /// <param name="startAnew">Called once with the reason, when this side is to give way.</param>
+    public IslandActor(ClusterPlan plan, Action<string> startAnew)
+    {
+        this.plan = plan;
+        this.startAnew = startAnew;
+        Receive<Tick>(_ => Ask());
+        Receive<string>(text => text == Question, _ => Sender.Tell(Describe()));
+        Receive<string>(text => text.Length <= LongestAnswer && text.StartsWith(Answer, StringComparison.Ordinal), Judge);
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    protected override void PreStart() => Timers.StartPeriodicTimer("ask", new Tick(), AskEvery);
+
+    /// <summary>Names of the members on this side, with the number of each one's incarnation.</summary>
+    private IEnumerable<(string Name, string Incarnation)> Together()
+    {
+        var state = cluster.State;
+        return state.Members
+            .Where(member => member.Status is MemberStatus.Joining or MemberStatus.WeaklyUp or MemberStatus.Up && !state.Unreachable.Contains(member))
+            .Select(member => (plan.NameOf(member.Address) ?? "", member.UniqueAddress.Uid.ToString(CultureInfo.InvariantCulture)))
+            .Where(member => member.Item1.Length > 0);
+    }
+
+    private string Describe() => string.Join(' ', Together().Select(member => $"{member.Name}:{member.Incarnation}").Prepend(Answer));
+
+    private void Ask()
+    {
+        var here = Together().Select(member => member.Name).ToHashSet();
+        if (!here.Contains(plan.Self.Name))
+        {
+            return;
+        }
+
+        foreach (var name in plan.Order.Where(name => !here.Contains(name)))
+        {
+            Context.ActorSelection(new RootActorPath(plan.AddressOf(name)) / "user" / Name).Tell(Question);
+        }
+    }
+
+    private void Judge(string text)
+    {
+        var there = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(member => member.Split(':')).Where(parts => parts.Length == 2).ToList();
+        var here = Together().ToList();
+        var mine = cluster.SelfUniqueAddress.Uid.ToString(CultureInfo.InvariantCulture);
+        var theyKnowMe = there.Any(parts => parts[0] == plan.Self.Name && parts[1] == mine);
+        var theyAreHere = there.Any(parts => here.Contains((parts[0], parts[1])));
+        if (there.Count == 0 || here.Count == 0 || theyKnowMe || theyAreHere)
+        {
+            // One cluster whose members are only just finding each other again.
+            agreed = 0;
+            return;
+        }
+
+        var giveWay = there.Count != here.Count ? there.Count > here.Count : First(there.Select(parts => parts[0])) < First(here.Select(member => member.Name));
+
+        // Twice in a row: what is seen in the middle of a change is not acted on.
+        agreed = giveWay ? agreed + 1 : 0;
+        if (agreed == 2)
+        {
+            startAnew($"{string.Join(", ", there.Select(parts => parts[0]))} are a cluster without {plan.Self.Name}, which joins them");
+        }
+    }
+
+    private int First(IEnumerable<string> names) => names.Select(name => plan.Order.TakeWhile(other => other != name).Count()).Min();
+
+    private sealed record Tick;
+}
