@@ -39,6 +39,14 @@ internal sealed partial class ActorLog : ReceiveActor, IRequiresMessageQueue<ILo
     private static partial void Write(ILogger logger, LogLevel level, string source, string text, Exception? failure);
 }
 
+/// <summary>What the actor system has to say when its loggers are gone: nothing that belongs on anybody's terminal.</summary>
+internal sealed class NoStandardOutput : MinimalLogger
+{
+    protected override void Log(object message)
+    {
+    }
+}
+
 internal sealed class ActorLogSetup(ILoggerFactory logs) : Setup
 {
     public ILoggerFactory Logs => logs;

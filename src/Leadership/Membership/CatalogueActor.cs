@@ -31,8 +31,9 @@ internal sealed class CatalogueActor : ReceiveActor
         Receive<Publish>(Spread);
         Receive<Changed>(Hear);
         Receive<IUpdateResponse>(Spreaded);
-        Receive<ClusterEvent.IClusterDomainEvent>(_ => LookAround());
-        Receive<ClusterEvent.CurrentClusterState>(_ => LookAround());
+        // An event says that something changed; what is the case now is asked for, since the state at hand may lag behind the event.
+        Receive<ClusterEvent.IClusterDomainEvent>(_ => cluster.SendCurrentClusterState(Self));
+        Receive<ClusterEvent.CurrentClusterState>(LookAround);
     }
 
     protected override void PreStart()
@@ -116,9 +117,8 @@ internal sealed class CatalogueActor : ReceiveActor
         }
     }
 
-    private void LookAround()
+    private void LookAround(ClusterEvent.CurrentClusterState state)
     {
-        var state = cluster.State;
         var seen = plan.Config.Members.Values.ToDictionary(
             member => member.Name, member => GossipCatalogue.Describe(member, member.Name == plan.Self.Name ? "joining" : "absent", member.Name == plan.Self.Name));
         foreach (var member in state.Members.OrderBy(member => member.Status == MemberStatus.Removed ? 0 : 1))

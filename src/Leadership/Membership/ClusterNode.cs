@@ -1,5 +1,6 @@
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
+using Akka;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Cluster;
@@ -33,6 +34,7 @@ public sealed class ClusterNode : IHostedService, IDisposable
     internal ClusterNode(MirrorConfig config, MemberConfig member, MemberIdentity identity, GossipCatalogue catalogue, TimeProvider time, ILoggerFactory logs)
     {
         plan = new(config, member);
+        FirstSeeds = plan.Order;
         this.identity = identity;
         this.catalogue = catalogue;
         this.time = time;
@@ -40,10 +42,13 @@ public sealed class ClusterNode : IHostedService, IDisposable
         log = logs.CreateLogger("Mirror.Leadership.Membership");
     }
 
+    /// <summary>Whom to look for at the start: all members.</summary>
+    internal IReadOnlyList<string> FirstSeeds { get; init; }
+
     /// <exception cref="ClusterException">The port could not be opened, with the reason.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        var first = Create();
+        var first = Create(FirstSeeds);
         running = RunAsync(first);
         return Task.CompletedTask;
     }
@@ -61,15 +66,15 @@ public sealed class ClusterNode : IHostedService, IDisposable
         var system = first;
         while (true)
         {
-            var anew = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var anew = new TaskCompletionSource<IReadOnlyList<string>>(TaskCreationOptions.RunContinuationsAsynchronously);
             system.ActorOf(Props.Create(() => new CatalogueActor(plan, catalogue, time, log)), "catalogue");
-            system.ActorOf(Props.Create(() => new IslandActor(plan, reason => anew.TrySetResult(reason))), IslandActor.Name);
-            using (var joined = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token))
+            system.ActorOf(Props.Create(() => new IslandActor(plan, others => anew.TrySetResult(others))), IslandActor.Name);
+            using (var over = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token))
             {
-                var joining = BeginIfAloneAsync(system, joined.Token);
-                await Task.WhenAny(anew.Task, system.WhenTerminated, Task.Delay(Timeout.InfiniteTimeSpan, time, stopping.Token));
-                await joined.CancelAsync();
-                await joining;
+                var tending = TendAsync(system, over.Token);
+                await Task.WhenAny(anew.Task, tending);
+                await over.CancelAsync();
+                await tending;
             }
 
             await LeaveAsync(system);
@@ -78,8 +83,9 @@ public sealed class ClusterNode : IHostedService, IDisposable
                 return;
             }
 
-            Log.StartsAnew(log, anew.Task.IsCompletedSuccessfully ? await anew.Task : "the actor system had ended by itself");
-            if (await CreateAgainAsync() is not { } next)
+            var others = anew.Task.IsCompletedSuccessfully ? await anew.Task : null;
+            Log.StartsAnew(log, others is null ? "it had ended by itself" : $"{string.Join(", ", others)} are a cluster of their own, which {plan.Self.Name} joins");
+            if (await CreateAgainAsync(others ?? plan.Order) is not { } next)
             {
                 return;
             }
@@ -88,23 +94,23 @@ public sealed class ClusterNode : IHostedService, IDisposable
         }
     }
 
-    /// <summary>Only the first in order begins a cluster by itself; when it is away, the others would wait for it for ever.</summary>
-    private async Task BeginIfAloneAsync(ActorSystem system, CancellationToken cancellation)
+    /// <summary>
+    /// Returns when this member is out of the cluster, or cancelled. Sees to it that there is one: only the first member in order begins a cluster by itself,
+    /// and when that is away the others would wait for it for ever.
+    /// </summary>
+    private async Task TendAsync(ActorSystem system, CancellationToken cancellation)
     {
         var cluster = Cluster.Get(system);
         var until = time.GetElapsedTime(0) + plan.Patience;
-        while (!cancellation.IsCancellationRequested && !system.WhenTerminated.IsCompleted)
+        var begun = false;
+        while (!cancellation.IsCancellationRequested && !system.WhenTerminated.IsCompleted && !cluster.IsTerminated)
         {
-            if (!cluster.State.Members.IsEmpty)
+            begun |= !cluster.State.Members.IsEmpty;
+            if (!begun && time.GetElapsedTime(0) >= until)
             {
-                return;
-            }
-
-            if (time.GetElapsedTime(0) >= until)
-            {
+                begun = true;
                 Log.Begins(log, plan.Self.Name);
                 cluster.Join(cluster.SelfAddress);
-                return;
             }
 
             await Task.Delay(LookEvery, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -115,24 +121,52 @@ public sealed class ClusterNode : IHostedService, IDisposable
     {
         try
         {
-            await CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.ClusterLeavingReason.Instance).WaitAsync(LeaveWithin, time);
-            await system.WhenTerminated.WaitAsync(LeaveWithin, time);
+            await CoordinatedShutdown.Get(system).Run(OnOurWord.Instance).WaitAsync(LeaveWithin, time);
         }
         catch (TimeoutException)
         {
-            // Its steps have limits of their own, so it ends; whoever needs the port meanwhile tries again.
             Log.LeaveTookTooLong(log, LeaveWithin);
+        }
+        catch (AggregateException failed) when (failed.Flatten().InnerExceptions.All(cause => cause is NotOnOurWordException))
+        {
+            // The orderly way is open once, and a shutdown that was refused has used it up. So the others are told, and see the rest for themselves.
+            await SayGoodbyeAsync(Cluster.Get(system));
+        }
+
+        await system.Terminate();
+    }
+
+    private async Task SayGoodbyeAsync(Cluster cluster)
+    {
+        cluster.Leave(cluster.SelfAddress);
+        var began = time.GetTimestamp();
+        while (cluster.SelfMember.Status is not (MemberStatus.Exiting or MemberStatus.Removed) && time.GetElapsedTime(began) < LookEvery * 8)
+        {
+            await Task.Delay(LookEvery / 5, time, CancellationToken.None);
         }
     }
 
+    /// <summary>
+    /// When it fails to shake hands with whoever answers at a member's address, the remoting shuts the whole actor system down. So one wrong certificate
+    /// elsewhere, or a peer that dies at the wrong moment, would take this member out. It is refused; the connection alone is given up.
+    /// </summary>
+    private static void ShutDownOnlyOnOurWord(ActorSystem system)
+    {
+        var shutdown = CoordinatedShutdown.Get(system);
+        shutdown.AddTask(CoordinatedShutdown.PhaseBeforeServiceUnbind, "only-on-our-word", () => shutdown.ShutdownReason is OnOurWord
+            or CoordinatedShutdown.ClusterDowningReason or CoordinatedShutdown.ClusterLeavingReason
+            ? Task.FromResult(Done.Instance)
+            : throw new NotOnOurWordException());
+    }
+
     /// <summary>The port was ours a moment ago; if somebody took it, it is tried again until it is free. Null when stopped meanwhile.</summary>
-    private async Task<ActorSystem?> CreateAgainAsync()
+    private async Task<ActorSystem?> CreateAgainAsync(IReadOnlyList<string> seeds)
     {
         while (!stopping.IsCancellationRequested)
         {
             try
             {
-                return Create();
+                return Create(seeds);
             }
             catch (ClusterException failure)
             {
@@ -144,15 +178,17 @@ public sealed class ClusterNode : IHostedService, IDisposable
         return null;
     }
 
-    private ActorSystem Create()
+    private ActorSystem Create(IReadOnlyList<string> seeds)
     {
         var setup = ActorSystemSetup.Create(
-            BootstrapSetup.Create().WithConfig(plan.Settings()),
+            BootstrapSetup.Create().WithConfig(plan.Settings(seeds)),
             new DotNettySslSetup(identity.Certificate, suppressValidation: false, requireMutualAuthentication: true, IsMember),
             new ActorLogSetup(logs));
         try
         {
-            return ActorSystem.Create(ClusterPlan.SystemName, setup);
+            var system = ActorSystem.Create(ClusterPlan.SystemName, setup);
+            ShutDownOnlyOnOurWord(system);
+            return system;
         }
         catch (Exception failure)
         {
@@ -187,5 +223,14 @@ public sealed class ClusterNode : IHostedService, IDisposable
         return true;
     }
 }
+
+internal sealed class OnOurWord : CoordinatedShutdown.Reason
+{
+    public static readonly OnOurWord Instance = new();
+
+    public override int ExitCode => 0;
+}
+
+internal sealed class NotOnOurWordException() : Exception("Only the member itself shuts its actor system down.");
 
 public sealed class ClusterException(string message, Exception cause) : Exception(message, cause);

@@ -44,11 +44,13 @@ internal sealed class ClusterPlan
     public string? NameOf(Address address) => address is { Host: { } host, Port: { } port } ? names.GetValueOrDefault((host, port)) : null;
 
     /// <summary>Settings as measured on a LAN: a killed member is seen as unreachable after 2 to 2.5 s.</summary>
-    public Config Settings() => ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
+    /// <param name="seeds">Members to look for; when none answers, the first begins the cluster.</param>
+    public Config Settings(IReadOnlyList<string> seeds) => ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
         akka {
           loggers = ["{{typeof(ActorLog).FullName}}, {{typeof(ActorLog).Assembly.GetName().Name}}"]
           loglevel = INFO
           stdout-loglevel = OFF
+          stdout-logger-class = "{{typeof(NoStandardOutput).FullName}}, {{typeof(NoStandardOutput).Assembly.GetName().Name}}"
           log-dead-letters = off
           log-dead-letters-during-shutdown = off
           actor.provider = cluster
@@ -56,7 +58,10 @@ internal sealed class ClusterPlan
           scheduler.tick-duration = 50ms
           coordinated-shutdown {
             run-by-clr-shutdown-hook = off
+            run-by-actor-system-terminate = off
             exit-clr = off
+            # The first phase asks who wants the shutdown, and must be able to say no.
+            phases.before-service-unbind.recover = off
             default-phase-timeout = 2s
             phases.cluster-exiting.timeout = 2s
             phases.cluster-sharding-shutdown-region.timeout = 2s
@@ -82,7 +87,7 @@ internal sealed class ClusterPlan
           }
           cluster {
             roles = ["{{GossipCatalogue.KindOf(self)}}"]
-            seed-nodes = [{{string.Join(", ", Order.Select(name => $"\"{AddressOf(name)}\""))}}]
+            seed-nodes = [{{string.Join(", ", seeds.Select(name => $"\"{AddressOf(name)}\""))}}]
             seed-node-timeout = 2s
             retry-unsuccessful-join-after = 1s
             # No automatic downing of any kind.

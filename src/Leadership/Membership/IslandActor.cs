@@ -18,12 +18,12 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
 
     private readonly ClusterPlan plan;
-    private readonly Action<string> startAnew;
+    private readonly Action<IReadOnlyList<string>> startAnew;
     private readonly Cluster cluster = Cluster.Get(Context.System);
     private int agreed;
 
-    /// <param name="startAnew">Called once with the reason, when this side is to give way.</param>
-    public IslandActor(ClusterPlan plan, Action<string> startAnew)
+    /// <param name="startAnew">Called once, when this side is to give way, with the members to join.</param>
+    public IslandActor(ClusterPlan plan, Action<IReadOnlyList<string>> startAnew)
     {
         this.plan = plan;
         this.startAnew = startAnew;
@@ -82,7 +82,7 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
         agreed = giveWay ? agreed + 1 : 0;
         if (agreed == 2)
         {
-            startAnew($"{string.Join(", ", there.Select(parts => parts[0]))} are a cluster without {plan.Self.Name}, which joins them");
+            startAnew([.. there.Select(parts => parts[0]).Where(name => plan.Config.Members.ContainsKey(name))]);
         }
     }
 
