@@ -17,11 +17,12 @@ internal enum JournalPhase
     Adopting,
 }
 
+/// <param name="Operation">A number nobody else has. The index notes it in the transaction that makes the operation happen.</param>
 /// <param name="Slot">"a" or "b".</param>
-/// <param name="To">The version that will be there afterwards.</param>
+/// <param name="To">The version that will be there afterwards; for people.</param>
 /// <param name="Packs">Names in <c>history</c> which exist only if the operation succeeds.</param>
 /// <param name="Root">The configured root, when adopting.</param>
-internal sealed record JournalEntry(JournalPhase Phase, string Slot, string To, IReadOnlyList<string> Packs, string? Root = null);
+internal sealed record JournalEntry(JournalPhase Phase, Guid Operation, string Slot, string To, IReadOnlyList<string> Packs, string? Root = null);
 
 /// <summary>The journal says it was damaged on disk: what was under way is unknown.</summary>
 internal sealed class JournalDamagedException(string message) : Exception(message);

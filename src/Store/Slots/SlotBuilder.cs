@@ -32,8 +32,9 @@ internal sealed class SlotBuilder : IDisposable
     /// <param name="slot">What <paramref name="slotTree"/> holds now; empty for a tree that has to be cloned.</param>
     /// <param name="baseTree">The tree of <paramref name="baseline"/>; null when there is none. It may be the slot itself.</param>
     /// <param name="scratch">An empty directory on the same file system.</param>
+    /// <param name="trustBase">False: no inode of the base is used again; its contents are checked while they are copied.</param>
     public SlotBuilder(
-        IStoreDisk disk, string slotTree, Manifest slot, string? baseTree, Manifest baseline, Manifest target, string scratch)
+        IStoreDisk disk, string slotTree, Manifest slot, string? baseTree, Manifest baseline, Manifest target, string scratch, bool trustBase)
     {
         this.disk = disk;
         this.slotTree = slotTree;
@@ -43,7 +44,7 @@ internal sealed class SlotBuilder : IDisposable
         this.target = target;
         this.scratch = scratch;
         inPlace = slotTree == baseTree;
-        plan = SlotPlan.Make(slot, baseline, target);
+        plan = SlotPlan.Make(slot, trustBase ? baseline : Manifest.Empty, target);
     }
 
     /// <exception cref="MissingContentException">Nothing was written.</exception>
@@ -67,7 +68,7 @@ internal sealed class SlotBuilder : IDisposable
         }
 
         // In place, an old name goes before the new one comes: its inode is held by a second name meanwhile.
-        foreach (var file in plan.Files.Values.Where(file => inPlace && file.Source != FileSource.Fresh))
+        foreach (var file in plan.Files.Values.Where(file => inPlace && file.Source == FileSource.Moved))
         {
             disk.Change("stage: hold moved file", () => writer.LinkFrom(baseTree!, file.From, NextScratchName(file.Entry.Path)));
         }
@@ -165,23 +166,23 @@ internal sealed class SlotBuilder : IDisposable
         {
             await VerifiedCopy.RunAsync(Stream.Null, file.Content, entry.Hash, 0, $"the empty file \"{entry.Path}\"", cancellation);
         }
-        else if (baseline.FindContent(entry.Hash) is { } known)
+        else if (pack.Find(entry.Hash) is { } blob)
         {
-            await using var content = TreeScanner.OpenRead(baseTree!, known.Path);
-            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, $"{baseTree}/{known.Path}", cancellation);
+            await ApplyBlobAsync(pack, blob, entry, file.Content, cancellation);
         }
         else
         {
-            await ApplyBlobAsync(pack, entry, file.Content, cancellation);
+            var known = baseline.FindContent(entry.Hash)!;
+            await using var content = TreeScanner.OpenRead(baseTree!, known.Path);
+            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, $"{baseTree}/{known.Path}", cancellation);
         }
 
         file.Commit();
         preparedContents.TryAdd(entry.Hash, prepared[entry.Path]);
     }
 
-    private async Task ApplyBlobAsync(PackReader pack, Entry entry, Stream output, CancellationToken cancellation)
+    private async Task ApplyBlobAsync(PackReader pack, BlobInfo blob, Entry entry, Stream output, CancellationToken cancellation)
     {
-        var blob = pack.Find(entry.Hash)!;
         await using var basis = blob.Basis.IsNone ? Stream.Null : OpenOld(blob.Basis);
         await using var delta = pack.OpenDelta(entry.Hash);
         var (length, sha256) = await FileDelta.ApplyAsync(basis, delta, output, entry.Size, cancellation);

@@ -21,6 +21,9 @@ internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction
 
     public void SetHead(VersionId head) => SetMeta("head", head.ToString());
 
+    /// <summary>The operation of the journal that this transaction makes happen.</summary>
+    public void SetOperation(Guid operation) => SetMeta("operation", operation.ToString());
+
     public void PutVersion(VersionRow row) => Run("INSERT OR REPLACE INTO versions VALUES ($0, $1, $2, $3, $4, $5)",
         (long)row.Record.Id.Epoch, (long)row.Record.Id.Sequence, IndexRecords.Bytes(row.Record), row.Received.ToUnixTimeMilliseconds(), row.Note, row.Staged ? 1L : 0L);
 

@@ -28,6 +28,7 @@ internal sealed record IndexContents(
     StoreMode Mode,
     string LiveRoot,
     VersionId Head,
+    Guid Operation,
     IReadOnlyList<VersionRow> Versions,
     IReadOnlyList<PackRow> Packs,
     IReadOnlyDictionary<string, VersionId> Slots,

@@ -19,10 +19,10 @@ internal sealed record StoreState
 
     public required IReadOnlyList<PackRow> Packs { get; init; }
 
-    /// <summary>The slot that holds the head; null in an empty store and for a root that never was a slot.</summary>
+    /// <summary>The slot that holds the head; when both do, the one that is not current was made anew to heal it. Null in an empty store and for a root that never was a slot.</summary>
     public string? HeadSlot => Head is null || Mode == StoreMode.CapturingRoot ? null
-        : Mode == StoreMode.CapturingSlot || Current?.Id == Head.Id ? CurrentSlot
-        : Slots.First(pair => pair.Value == Head.Id).Key;
+        : Mode == StoreMode.CapturingSlot ? CurrentSlot
+        : Slots.OrderBy(pair => pair.Key == CurrentSlot).First(pair => pair.Value == Head.Id).Key;
 
     /// <exception cref="StoreException">What is on disk and what the index says do not fit together.</exception>
     public static StoreState From(IndexContents index, string? currentSlot, string directory)

@@ -78,6 +78,7 @@ internal sealed class VersionIndex : IDisposable
                 Enum.Parse<StoreMode>(meta["mode"]),
                 meta["live_root"],
                 VersionId.TryParse(meta["head"], out var head) ? head : default,
+                Guid.Parse(meta["operation"]),
                 Read("SELECT record, received, note, staged FROM versions ORDER BY epoch, sequence",
                     row => new VersionRow(
                         IndexRecords.ParseVersion(row.GetFieldValue<byte[]>(0)), DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(1)), row.GetString(2), row.GetInt64(3) != 0)),
@@ -159,6 +160,7 @@ internal sealed class VersionIndex : IDisposable
             rows.SetMeta("block_seed", blockSeed.ToString(CultureInfo.InvariantCulture));
             rows.SetMode(StoreMode.Holding, "");
             rows.SetHead(default);
+            rows.SetOperation(Guid.Empty);
             rows.Execute($"PRAGMA user_version = {SchemaVersion}");
         }
 

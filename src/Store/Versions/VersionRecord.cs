@@ -19,5 +19,5 @@ public sealed partial record VersionRecord(
     ContentHash Chain)
 {
     /// <summary>The chain hash this record has after a parent with the given one.</summary>
-    public ContentHash ChainFrom(ContentHash parentChain) => throw new NotImplementedException();
+    public ContentHash ChainFrom(ContentHash parentChain) => ChainOf(parentChain, this);
 }

@@ -10,7 +10,8 @@ public sealed partial class VersionStore
 {
     /// <summary>
     /// Applies a pack that leads from <see cref="Head"/> (or from nothing: then contents are taken from the tree at hand wherever it has them) in the idle slot.
-    /// Everything is durable when this returns; <see cref="Head"/> has moved; <see cref="Current"/> has not. A pack that leads to the head itself changes nothing.
+    /// Everything is durable when this returns; <see cref="Head"/> has moved; <see cref="Current"/> has not. A fill that brings contents the tree should have heals: the idle slot
+    /// is made wholly anew, each file from the pack or checked while it is copied, even when it leads to the head itself. Any other pack to the head changes nothing.
     /// </summary>
     /// <exception cref="PackFormatException"/><exception cref="MissingContentException"/><exception cref="StoreException">Wrong base, wrong hash, wrong root: the pack is refused and nothing moved.</exception>
     public Task<VersionRecord> StageAsync(string packPath, IProgress<StoreProgress>? progress, CancellationToken cancellation) => InTurnAsync(
@@ -19,13 +20,12 @@ public sealed partial class VersionStore
             RequireHolding("stage a version");
             using var pack = PackReader.Open(packPath);
             RefuseStranger(pack);
-            if (pack.Version == state.Head)
+            var heals = pack.Header.From.IsNone && pack.Blobs.Any(blob => blob.Size > 0 && state.HeadManifest.FindContent(blob.Hash) is not null);
+            if (pack.Version != state.Head || heals)
             {
-                return pack.Version;
+                await StageAsync(pack, TargetOf(pack), heals, progress, cancellation);
             }
 
-            var target = TargetOf(pack);
-            await StageAsync(pack, target, progress, cancellation);
             return pack.Version;
         },
         cancellation);
@@ -37,15 +37,25 @@ public sealed partial class VersionStore
             RequireHolding("flip");
             var head = state.Head ?? throw NothingHeld();
             var slot = state.HeadSlot!;
-            if (state.Current?.Id != head.Id)
+            if (state.CurrentSlot != slot)
             {
+                // After healing both slots say they hold the head, and the old one is not to be believed.
+                var healed = state.CurrentSlot is { } old && state.Slots[old] == head.Id ? old : null;
                 Touching();
                 slots.PointCurrentTo(slot);
-                index.Commit(disk, "flip", change => change.ClearStaged());
+                index.Commit(disk, "flip", change =>
+                {
+                    change.ClearStaged();
+                    if (healed is not null)
+                    {
+                        change.DeleteSlot(healed);
+                    }
+                });
                 state = state with
                 {
                     Current = head,
                     CurrentSlot = slot,
+                    Slots = state.Slots.Where(pair => pair.Key != healed).ToDictionary(),
                     Versions = [.. state.Versions.Select(row => row with { Staged = false })],
                 };
             }
@@ -71,26 +81,26 @@ public sealed partial class VersionStore
         },
         cancellation);
 
-    private async Task StageAsync(PackReader pack, Manifest target, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    private async Task StageAsync(PackReader pack, Manifest target, bool heals, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
         var before = state;
-        var head = before.Head;
+        var head = before.Head?.Id == pack.Version.Id ? null : before.Head;
         var slot = before.CurrentSlot is { } current ? SlotPair.Other(current) : before.HeadSlot ?? "a";
-        var held = HeldBy(slot);
+        var held = heals ? null : HeldBy(slot);
         var row = head is null ? null : new PackRow(pack.Version.Id, head.Id, PackCatalogue.FileName(pack.Version.Id, head.Id), Partial: false, Bytes: 0);
-        var entry = new JournalEntry(JournalPhase.Preparing, slot, pack.Version.Id.ToString(), row is null ? [] : [row.File]);
+        var entry = new JournalEntry(JournalPhase.Preparing, Guid.NewGuid(), slot, pack.Version.Id.ToString(), row is null ? [] : [row.File]);
 
+        string? damage = null;
         Touching();
         journal.Write(entry);
         disk.DeleteTree("stage: clear scratch", ScratchDirectory);
         disk.CreateDirectory("stage: create scratch", ScratchDirectory);
-        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory))
+        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory, trustBase: !heals))
         {
             await builder.PrepareAsync(pack, progress, cancellation);
             if (row is not null)
             {
-                row = await InstallAsync(row, output => PackAlgebra.InvertAsync(
-                    pack, head!, before.HeadManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation));
+                (row, damage) = await InstallReverseAsync(row, pack, head!, before.HeadManifest, target, builder, cancellation);
             }
 
             journal.Write(entry with { Phase = JournalPhase.Applying });
@@ -105,13 +115,19 @@ public sealed partial class VersionStore
         }
 
         slots.WriteMarker(slot, pack.Version);
-        var version = new VersionRow(pack.Version, time.GetUtcNow(), "", Staged: true);
+        var versions = new List<VersionRow> { before.Find(pack.Version.Id) ?? new VersionRow(pack.Version, time.GetUtcNow(), "", Staged: true) };
+        if (damage is not null && head is not null && before.Find(head.Id) is { Note: "" } superseded)
+        {
+            versions.Add(superseded with { Note = damage });
+        }
+
         index.Commit(disk, "stage", change =>
         {
-            change.SetHead(version.Record.Id);
+            change.SetOperation(entry.Operation);
+            change.SetHead(pack.Version.Id);
             change.ChangeEntries(Manifest.Diff(before.HeadManifest, target));
-            change.PutVersion(version);
-            change.SetSlot(slot, version.Record.Id);
+            versions.ForEach(change.PutVersion);
+            change.SetSlot(slot, pack.Version.Id);
             if (row is not null)
             {
                 change.PutPack(row);
@@ -121,12 +137,33 @@ public sealed partial class VersionStore
         disk.DeleteTree("stage: drop scratch", ScratchDirectory);
         state = before with
         {
-            Head = version.Record,
+            Head = pack.Version,
             HeadManifest = target,
-            Versions = before.VersionsWith(version),
+            Versions = before.VersionsWith(versions),
             Packs = row is null ? before.Packs : before.PacksWith(row),
-            Slots = new Dictionary<string, VersionId>(before.Slots) { [slot] = version.Record.Id },
+            Slots = new Dictionary<string, VersionId>(before.Slots) { [slot] = pack.Version.Id },
         };
+    }
+
+    /// <summary>
+    /// The way back to the version that is superseded. A file of it that was damaged here cannot stop newer versions from coming in: then everything else is kept whole,
+    /// and the version's note says so.
+    /// </summary>
+    private async Task<(PackRow Row, string? Damage)> InstallReverseAsync(
+        PackRow row, PackReader pack, VersionRecord older, Manifest olderManifest, Manifest target, SlotBuilder builder, CancellationToken cancellation)
+    {
+        try
+        {
+            var whole = await InstallAsync(row, output => PackAlgebra.InvertAsync(
+                pack, older, olderManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation));
+            return (whole, null);
+        }
+        catch (Exception error) when (error is StoreException or FileNotFoundException)
+        {
+            var partial = await InstallAsync(row with { Partial = true }, output => ReversePack.WriteUndamagedAsync(
+                pack.Version, older, olderManifest, target, builder.OpenOld, BlockKey, output, cancellation));
+            return (partial, $"damaged: {error.Message}");
+        }
     }
 
     /// <summary>Writes a pack into history: temporary name, sync, rename, sync of the directory. It counts when the index has its row.</summary>
@@ -178,7 +215,7 @@ public sealed partial class VersionStore
                 $"The pack to {version.Id} leads from {pack.Header.From} (root {pack.Header.FromRoot}); this store is at {(head is null ? "no version" : $"{head.Id} (root {head.Root})")}. Fetch the packs between, or ask for a fill.");
         }
 
-        if (head is not null && version.Id <= head.Id)
+        if (head is not null && version.Id <= head.Id && version != head)
         {
             throw new StoreException($"The pack leads to {version.Id}; this store is at {head.Id} already. Versions only grow; it was not applied.");
         }
@@ -210,7 +247,7 @@ public sealed partial class VersionStore
 
     private void ClearInbox(VersionId upTo)
     {
-        foreach (var path in System.IO.Directory.EnumerateFiles(InboxDirectory))
+        foreach (var path in System.IO.Directory.EnumerateFiles(InboxDirectory, "*.pack"))
         {
             if (LeadsTo(path) is { } version && version <= upTo)
             {
@@ -219,7 +256,7 @@ public sealed partial class VersionStore
         }
     }
 
-    /// <summary>Null for what is no whole pack, such as one still arriving: whoever receives it cares for it.</summary>
+    /// <summary>Null for what is no whole pack, or was taken away meanwhile: whoever receives packs cares for it.</summary>
     private static VersionId? LeadsTo(string path)
     {
         try
@@ -227,7 +264,7 @@ public sealed partial class VersionStore
             using var pack = PackReader.Open(path);
             return pack.Version.Id;
         }
-        catch (PackFormatException)
+        catch (Exception error) when (error is PackFormatException or FileNotFoundException)
         {
             return null;
         }

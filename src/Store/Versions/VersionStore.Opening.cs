@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using Mirror.Store.Manifests;
 using Mirror.Store.Slots;
+using Mirror.Store.Tree;
 
 namespace Mirror.Store.Versions;
 
@@ -76,7 +77,7 @@ public sealed partial class VersionStore
         }
         catch (IOException error)
         {
-            throw new StoreException($"The store {directory} is in use by another process{Holder(path)}. Stop it, or ask it instead.", error);
+            throw new StoreException($"The store {directory} is in use by another process{Holder(directory)}. Stop it, or ask it instead.", error);
         }
 
         var pid = System.Text.Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
@@ -85,11 +86,12 @@ public sealed partial class VersionStore
         return file;
     }
 
-    private static string Holder(string path)
+    private static string Holder(string directory)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            // .NET's own way of opening would ask for the lock, too.
+            using var file = TreeScanner.OpenRead(directory, EntryPath.Parse("lock"));
             using var reader = new StreamReader(file);
             return reader.ReadLine() is { Length: > 0 and < 20 } pid ? $" (pid {pid})" : "";
         }

@@ -30,7 +30,7 @@ public sealed partial class VersionStore
         slots.Sweep();
         state = StoreState.From(contents, slots.ReadCurrent(), Directory);
         statKeys = null;
-        var doubtful = entry is { Phase: JournalPhase.Applying } && !HasHappened(entry) ? entry.Slot : null;
+        var doubtful = entry is { Phase: JournalPhase.Applying } && entry.Operation != contents.Operation ? entry.Slot : null;
         entry = ForgetLostSlots(doubtful, entry);
         DropUnknownSlots();
         if (entry is not null)
@@ -67,11 +67,8 @@ public sealed partial class VersionStore
                 $"{error.Message}, and the root {contents.LiveRoot} is gone: it was being made a slot. Move {Directory}/slots/a (or b) back to it, delete the journal, and open the store again.", error);
         }
 
-        return new JournalEntry(JournalPhase.Applying, SlotPair.Other(slots.ReadCurrent() ?? "b"), "", []);
+        return new JournalEntry(JournalPhase.Applying, Guid.NewGuid(), SlotPair.Other(slots.ReadCurrent() ?? "b"), "", []);
     }
-
-    private bool HasHappened(JournalEntry entry) =>
-        state.Head?.Id.ToString() == entry.To && state.Slots.TryGetValue(entry.Slot, out var version) && version == state.Head.Id;
 
     /// <summary>Slots in doubt, and slots whose directory is gone, leave the index; a head that lived there falls back to what is current.</summary>
     /// <returns>What is still to be cleaned up.</returns>
@@ -130,7 +127,7 @@ public sealed partial class VersionStore
         var packs = state.Packs.Where(row => staged.Any(version => version.Record.Id == row.From)).ToList();
 
         // Their rows go in the transaction, their files after it: the journal knows them until they are gone.
-        var cleaning = new JournalEntry(JournalPhase.Applying, lost[0], entry?.To ?? "", [.. entry?.Packs ?? [], .. packs.Select(row => row.File)]);
+        var cleaning = new JournalEntry(JournalPhase.Applying, Guid.NewGuid(), lost[0], entry?.To ?? "", [.. entry?.Packs ?? [], .. packs.Select(row => row.File)]);
         journal.Write(cleaning);
         index.Commit(disk, "recover: fall back", change =>
         {

@@ -9,6 +9,8 @@ namespace Mirror.Store.Versions;
 // From capturing back to holding: what only this node has is kept as a branch, and the live tree becomes a slot.
 public sealed partial class VersionStore
 {
+    private const string Diverged = "diverged: ";
+
     /// <summary>
     /// Ends capturing: what the live tree holds beyond <paramref name="common"/> (the newest version it shares with the new primary) is kept as a diverged branch
     /// <paramref name="branchPack"/> (a pack common→live made by the caller; null when nothing differs), the root becomes a slot (renamed; <paramref name="root"/> becomes a link to
@@ -25,6 +27,12 @@ public sealed partial class VersionStore
             }
 
             root = Path.TrimEndingDirectorySeparator(Path.GetFullPath(root));
+            if (state.Head is null)
+            {
+                GiveUpEmptyRoot();
+                return;
+            }
+
             using var branch = branchPack is null ? null : PackReader.Open(branchPack);
             var head = BranchHead(common, liveManifest, branch);
             await EndCapturingAsync(root, common, head, liveManifest, branch, reason, cancellation);
@@ -35,14 +43,28 @@ public sealed partial class VersionStore
         },
         cancellation);
 
-    /// <summary>What the live tree is a version of: the branch's end, or the common version itself.</summary>
+    /// <summary>Nothing was ever captured: an empty root can be given up, one with files must not.</summary>
+    private void GiveUpEmptyRoot()
+    {
+        if (System.IO.Directory.Exists(state.LiveRoot) && System.IO.Directory.EnumerateFileSystemEntries(state.LiveRoot).Any())
+        {
+            throw new StoreException($"{state.LiveRoot} has files that were never captured: it cannot become a replica's tree. Move it away (mv {state.LiveRoot} {state.LiveRoot}.old), then start again.");
+        }
+
+        Touching();
+        index.Commit(disk, "end capturing", change => change.SetMode(StoreMode.Holding, ""));
+        state = state with { Mode = StoreMode.Holding, LiveRoot = "" };
+    }
+
+    /// <summary>What the live tree is a version of: the branch's end, the common version itself, or the last capture when that differs from it in nothing worth a branch.</summary>
     private VersionRecord BranchHead(VersionId common, Manifest liveManifest, PackReader? branch)
     {
         var shared = common.IsNone ? null : state.Find(common)?.Record ?? throw Unknown(common);
         VersionRecord head;
         if (branch is null)
         {
-            head = shared ?? throw new StoreException("The live tree shares no version with the new primary, and there is no branch pack that would keep it. Make one.");
+            head = state.Head is { } last && last.Root == liveManifest.Root && shared?.Root != last.Root ? last
+                : shared ?? throw new StoreException("The live tree shares no version with the new primary, and there is no branch pack that would keep it. Make one.");
         }
         else
         {
@@ -69,10 +91,10 @@ public sealed partial class VersionStore
     {
         var before = state;
         var slot = before.Mode == StoreMode.CapturingSlot ? before.CurrentSlot! : FreeSlot();
-        var note = $"diverged: {reason}";
+        var note = reason.StartsWith(Diverged, StringComparison.Ordinal) ? reason : Diverged + reason;
         var backName = before.Head is { } last && last.Id != head.Id ? PackCatalogue.FileName(head.Id, last.Id) : null;
         var branchName = branch is null ? null : PackCatalogue.FileName(common, head.Id);
-        var entry = new JournalEntry(JournalPhase.Adopting, slot, head.Id.ToString(), [.. new[] { backName, branchName }.OfType<string>()], root);
+        var entry = new JournalEntry(JournalPhase.Adopting, Guid.NewGuid(), slot, head.Id.ToString(), [.. new[] { backName, branchName }.OfType<string>()], root);
 
         Touching();
         journal.Write(entry);
@@ -104,16 +126,17 @@ public sealed partial class VersionStore
 
         slots.WriteMarker(slot, head);
         var rows = before.Versions
-            .Where(row => row.Record.Id > common && row.Record.Id != head.Id && row.Note.Length == 0)
+            .Where(row => row.Record.Id > common && row.Note.Length == 0)
             .Select(row => row with { Note = note })
             .ToList();
-        if (branch is not null)
+        if (branch is not null && before.Find(head.Id) is null)
         {
-            rows.Add(new VersionRow(head, before.Find(head.Id)?.Received ?? time.GetUtcNow(), note, Staged: false));
+            rows.Add(new VersionRow(head, time.GetUtcNow(), note, Staged: false));
         }
 
         index.Commit(disk, "end capturing", change =>
         {
+            change.SetOperation(entry.Operation);
             change.SetMode(StoreMode.Holding, "");
             change.SetHead(head.Id);
             change.ChangeEntries(Manifest.Diff(before.HeadManifest, liveManifest));
