@@ -114,7 +114,8 @@ public readonly struct EntryPath : IEquatable<EntryPath>, IComparable<EntryPath>
     /// <summary>For people: control characters and bytes that are not UTF-8 appear as <c>\xNN</c>.</summary>
     public override string ToString() => Display(Bytes);
 
-    private static string Display(ReadOnlySpan<byte> bytes)
+    /// <summary>Any bytes of a name or a link target, for people.</summary>
+    public static string Display(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder(bytes.Length);
         while (!bytes.IsEmpty)

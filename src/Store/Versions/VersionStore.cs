@@ -71,6 +71,9 @@ public sealed partial class VersionStore : IAsyncDisposable
     /// <summary>Version of the slot that <c>current</c> points to; null before the first flip, and for a live root that never was a slot. While the current slot is the live tree: <see cref="Head"/>.</summary>
     public VersionRecord? Current => state.Current;
 
+    /// <summary>True after a rejoin, until a fill is current: the tree at hand is a branch that the present history does not know. It is kept, never served.</summary>
+    public bool IsDiverged => state is { Current: { } current } at && at.Find(current.Id)?.Note.StartsWith("diverged", StringComparison.Ordinal) == true;
+
     /// <summary>The path of the <c>current</c> link.</summary>
     public string CurrentLink => slots.CurrentLink;
 

@@ -1,0 +1,94 @@
+using Mirror.Node.Apps;
+using Mirror.Node.Configuration;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
+
+namespace Mirror.Primary.Capture;
+
+/// <summary>
+/// Where the entries of the next version come from: the live tree and, laid over it at <c>.mirror/dumps</c>, the spool of database dumps. Both are read
+/// through here, so that the rest of capture sees one tree.
+/// </summary>
+internal sealed class CaptureSource(string root, string? spool, PathFilter filter)
+{
+    private static readonly EntryPath reservedPath = EntryPath.Parse(SlotDatabases.Reserved);
+    private static readonly EntryPath dumpsPath = EntryPath.Parse(SlotDatabases.Dumps);
+
+    public string Root => root;
+
+    public static bool IsDump(EntryPath path) => path.IsWithin(dumpsPath);
+
+    /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
+    public IReadOnlyList<ScannedEntry> Scan(CancellationToken cancellation)
+    {
+        var live = ScanTree(root, (path, type) => path.IsWithin(reservedPath) || filter.Excludes(path, type), cancellation);
+        if (spool is null || !Directory.Exists(spool))
+        {
+            return live;
+        }
+
+        var dumps = ScanTree(spool, static (_, _) => false, cancellation);
+        var all = new List<ScannedEntry>(live.Count + dumps.Count + 2);
+        all.AddRange(live);
+        all.Add(new ScannedEntry(PlainDirectory(reservedPath), default));
+        all.Add(new ScannedEntry(PlainDirectory(dumpsPath), default));
+        foreach (var dump in dumps)
+        {
+            if (!dump.Entry.Path.IsRoot)
+            {
+                all.Add(dump with { Entry = Overlaid(dump.Entry) });
+            }
+        }
+
+        all.Sort(static (left, right) => left.Entry.Path.CompareTo(right.Entry.Path));
+        return all;
+    }
+
+    public FileStream OpenRead(EntryPath path)
+    {
+        var (tree, relative) = Locate(path);
+        return TreeScanner.OpenRead(tree, relative);
+    }
+
+    public StatKey? Stat(EntryPath path)
+    {
+        var (tree, relative) = Locate(path);
+        return TreeScanner.Stat(tree, relative);
+    }
+
+    private (string Tree, EntryPath Relative) Locate(EntryPath path) =>
+        spool is not null && IsDump(path) && path != dumpsPath
+            ? (spool, EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]))
+            : (root, path);
+
+    private static IReadOnlyList<ScannedEntry> ScanTree(string tree, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation)
+    {
+        TreeScan scan;
+        try
+        {
+            scan = TreeScanner.Scan(tree, exclude, cancellation);
+        }
+        catch (DirectoryNotFoundException missing)
+        {
+            throw new CaptureException($"The directory {tree} is not there. Nothing was captured and nothing is taken for deleted; mount or restore it, or correct the site's root.", missing);
+        }
+
+        if (scan.Unreadable.Count > 0)
+        {
+            var shown = string.Join("; ", scan.Unreadable.Take(5).Select(path => $"{path.Path}: {path.Reason}"));
+            throw new CaptureException(
+                $"{scan.Unreadable.Count} path(s) in {tree} cannot be read ({shown}). A version that silently lacks them must not exist: make them readable to this process, or exclude them.");
+        }
+
+        return scan.Entries;
+    }
+
+    // Dumps carry no owner of their own: equal databases must give equal versions on every node.
+    private static Entry Overlaid(Entry dump) => dump with
+    {
+        Path = EntryPath.Parse([.. dumpsPath.Bytes, (byte)'/', .. dump.Path.Bytes]),
+        HardlinkOf = null,
+    };
+
+    private static Entry PlainDirectory(EntryPath path) => new() { Path = path, Type = EntryType.Directory, Mode = 0x1C0 /* 0700 */ };
+}

@@ -1,0 +1,64 @@
+using Mirror.Node.Apps;
+using Mirror.Node.Configuration;
+
+namespace Mirror.Primary.Capture.Databases;
+
+/// <summary>
+/// Dumps a site's databases into the spool just before its files are read. A dump is written beside and renamed into place when it is complete, so the spool
+/// always holds whole dumps; a database that cannot be dumped fails the capture.
+/// </summary>
+public sealed class SiteDumps
+{
+    private readonly string spool;
+    private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
+
+    /// <param name="spool">Directory for the finished dumps; made when there is a database.</param>
+    public SiteDumps(SiteConfig site, string tree, string slot, string spool)
+    {
+        this.spool = spool;
+        dumps =
+        [
+            .. site.Databases.Select(database =>
+            {
+                var location = SlotDatabases.Locate(database, tree, slot);
+                IDatabaseDump dump = database.Kind == DatabaseKind.Sqlite ? new SqliteDump(location) : new PostgresDump(location);
+                return (database, dump);
+            }),
+        ];
+    }
+
+    /// <summary>Null when the site has no databases.</summary>
+    public string? Spool => dumps.Count == 0 ? null : spool;
+
+    public IReadOnlyList<string> Labels => [.. dumps.Select(dump => dump.Database.Name)];
+
+    /// <exception cref="CaptureException">Names the database, what failed and what to do.</exception>
+    public async Task RunAsync(CancellationToken cancellation)
+    {
+        if (dumps.Count == 0)
+        {
+            return;
+        }
+
+        Directory.CreateDirectory(spool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        foreach (var (database, dump) in dumps)
+        {
+            var target = Path.Combine(spool, Path.GetRelativePath(SlotDatabases.Dumps, SlotDatabases.DumpPath(database)));
+            try
+            {
+                await dump.WriteAsync(target, cancellation);
+            }
+            catch (Exception failure) when (failure is not (OperationCanceledException or CaptureException))
+            {
+                throw new CaptureException($"The database {database.Name} could not be dumped: {failure.Message}", failure);
+            }
+        }
+    }
+}
+
+/// <summary>One database's way of becoming ordinary files.</summary>
+internal interface IDatabaseDump
+{
+    /// <param name="target">File or directory that holds the last complete dump, and is replaced by the new one.</param>
+    Task WriteAsync(string target, CancellationToken cancellation);
+}

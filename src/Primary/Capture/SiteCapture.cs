@@ -1,0 +1,95 @@
+using Mirror.Delta;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Tree;
+using Mirror.Store.Versions;
+
+namespace Mirror.Primary.Capture;
+
+/// <param name="Version">The new version; null when nothing changed.</param>
+/// <param name="Pack">Its forward pack, durable; null when nothing changed.</param>
+/// <param name="StatKeys">What the next comparison goes by, and <paramref name="Signatures"/> of contents that were read.</param>
+public sealed record CaptureResult(
+    VersionRecord? Version, string? Pack, ManifestDelta Delta,
+    IReadOnlyDictionary<EntryPath, StatKey> StatKeys, IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
+    int FilesRead, IReadOnlyList<EntryPath> Unstable, TimeSpan Took);
+
+/// <summary>What is to be captured, and under which name.</summary>
+/// <param name="Tree">The live tree.</param>
+/// <param name="Spool">Directory with the dumps made for this capture; null when the site has no databases.</param>
+/// <param name="Epoch">Epoch of the new version.</param>
+public sealed record CaptureRequest(
+    string Tree, string? Spool, PathFilter Filter, string Origin, ulong Epoch, IReadOnlyList<string> Dumps, bool AllowMassDelete);
+
+/// <summary>
+/// Captures one version: compares the tree with the store's head and writes the forward pack in the same pass. Whoever calls decides what becomes of it:
+/// a primary records it and pushes the pack; the embedded form stages the pack in the same store. Never two at once on one store.
+/// </summary>
+public static class SiteCapture
+{
+    /// <param name="packDirectory">Where the pack is put, as <c>FROM-TO.pack</c>, by a rename after fsync.</param>
+    /// <exception cref="CaptureException"/>
+    public static async Task<CaptureResult> CaptureAsync(
+        VersionStore store, CaptureRequest request, string packDirectory, TimeProvider time, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        var startedAt = time.GetUtcNow();
+        var head = store.Head;
+        var id = NextId(head, request.Epoch);
+        var known = new KnownTree(store.HeadManifest, store.StatKeys, store.FindSignature, store.BlockKey);
+        var header = new PackHeader(store.Site, head?.Id ?? default, head?.Root ?? default, id, Partial: false);
+        var pending = Path.Combine(packDirectory, $"{id}.pack.tmp");
+        try
+        {
+            TreeChanges changes;
+            VersionRecord version;
+            await using (var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
+            {
+                await using var writer = new PackWriter(output, header);
+                changes = await TreeCapture.CompareAsync(
+                    new CaptureSource(request.Tree, request.Spool, request.Filter), known, writer, request.AllowMassDelete, cancellation);
+                if (head is not null && changes.Delta.IsEmpty)
+                {
+                    File.Delete(pending);
+                    return Result(null, null, changes);
+                }
+
+                version = VersionOf(store, head, id, startedAt, request, changes.Manifest);
+                await writer.CompleteAsync(version, changes.Delta, cancellation);
+                output.Flush(flushToDisk: true);
+            }
+
+            var pack = Path.Combine(packDirectory, PackName(header.From, id));
+            PackFile.Publish(pending, pack);
+            return Result(version, pack, changes);
+        }
+        catch
+        {
+            File.Delete(pending);
+            throw;
+        }
+
+        CaptureResult Result(VersionRecord? version, string? pack, TreeChanges changes) => new(
+            version, pack, changes.Delta, changes.StatKeys, changes.Signatures, changes.FilesRead, changes.Unstable, time.GetElapsedTime(began));
+    }
+
+    public static string PackName(VersionId from, VersionId to) => $"{from}-{to}.pack";
+
+    private static VersionId NextId(VersionRecord? head, ulong epoch)
+    {
+        if (head is not null && head.Id.Epoch > epoch)
+        {
+            throw new CaptureException($"The store holds {head.Id}, which is of a later epoch than {epoch}: this node is no longer the primary, and captures nothing.");
+        }
+
+        return head is not null && head.Id.Epoch == epoch ? head.Id.Next : new VersionId(epoch, 1);
+    }
+
+    private static VersionRecord VersionOf(
+        VersionStore store, VersionRecord? head, VersionId id, DateTimeOffset time, CaptureRequest request, Manifest manifest)
+    {
+        var record = new VersionRecord(
+            store.Site, id, head?.Id ?? default, time, request.Origin, manifest.Root, manifest.Entries.Count, manifest.TotalBytes, request.Dumps, default);
+        return record with { Chain = VersionRecord.ChainOf(head?.Chain ?? default, record) };
+    }
+}

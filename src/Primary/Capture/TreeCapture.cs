@@ -1,0 +1,153 @@
+using Mirror.Delta;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Tree;
+
+namespace Mirror.Primary.Capture;
+
+/// <summary>What a comparison of a live tree with a manifest found. The contents of new and changed files are in the pack it wrote.</summary>
+internal sealed record TreeChanges(
+    Manifest Manifest,
+    ManifestDelta Delta,
+    IReadOnlyDictionary<EntryPath, StatKey> StatKeys,
+    IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
+    int FilesRead,
+    IReadOnlyList<EntryPath> Unstable);
+
+/// <summary>What is remembered of the tree as it was last captured.</summary>
+internal sealed record KnownTree(
+    Manifest Manifest, IReadOnlyDictionary<EntryPath, StatKey> StatKeys, Func<ContentHash, BlockSignature?> FindSignature, BlockKey Key)
+{
+    public static KnownTree Nothing(BlockKey key) => new(Manifest.Empty, new Dictionary<EntryPath, StatKey>(), static _ => null, key);
+}
+
+/// <summary>
+/// Compares the live tree with what was captured last. A file whose type, size, mtime, ctime and inode are as before is not read; every other one is, once.
+/// Deletions and moves come out of the comparison.
+/// </summary>
+internal static class TreeCapture
+{
+    /// <summary>Deleting more than this share of a site at once is a disaster more often than an intention.</summary>
+    private const double massDeleteShare = 0.5;
+    private const int massDeleteFloor = 100;
+
+    public static async Task<TreeChanges> CompareAsync(
+        CaptureSource source, KnownTree known, PackWriter writer, bool allowMassDelete, CancellationToken cancellation)
+    {
+        var scanned = source.Scan(cancellation);
+        RefuseMassDelete(source.Root, scanned, known.Manifest, allowMassDelete);
+
+        var reader = new ContentReader(source, writer, known.Key, hash => known.Manifest.FindContent(hash) is not null);
+        var knownSizes = known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size).ToHashSet();
+        var entries = new List<Entry>(scanned.Count);
+        var leaders = new Dictionary<EntryPath, Entry>();
+        var stats = new Dictionary<EntryPath, StatKey>(scanned.Count);
+        var signatures = new Dictionary<ContentHash, BlockSignature>();
+        var unstable = new List<EntryPath>();
+        var filesRead = 0;
+
+        foreach (var found in scanned)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var entry = found.Entry;
+            var old = known.Manifest.Find(entry.Path);
+            if (entry.Type != EntryType.File)
+            {
+                entries.Add(entry);
+                continue;
+            }
+
+            if (entry.HardlinkOf is { } leader)
+            {
+                if (leaders.TryGetValue(leader, out var first))
+                {
+                    entries.Add(entry with { Hash = first.Hash, Size = first.Size, Unstable = first.Unstable, MtimeUnixNs = first.MtimeUnixNs });
+                    continue;
+                }
+
+                // The group's first path vanished after the walk; its content is this one's own.
+                entry = entry with { HardlinkOf = null };
+            }
+
+            if (old is { Type: EntryType.File, Unstable: false } && known.StatKeys.TryGetValue(entry.Path, out var seen) && seen == found.Stat)
+            {
+                entry = entry with { Hash = old.Hash };
+                stats[entry.Path] = found.Stat;
+            }
+            else
+            {
+                var oldHash = old?.Hash ?? default;
+                var basis = oldHash.IsNone ? null : known.FindSignature(oldHash);
+                if (await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Contains(entry.Size), cancellation) is not { } content)
+                {
+                    continue;
+                }
+
+                filesRead++;
+                entry = entry with { Hash = content.Hash, Size = content.Size, MtimeUnixNs = content.Stat.MtimeNs, Unstable = content.Unstable };
+                if (CaptureSource.IsDump(entry.Path) && old is not null && old.Hash == entry.Hash)
+                {
+                    // Dumped again, nothing changed in it.
+                    entry = old;
+                }
+
+                stats[entry.Path] = content.Stat;
+                if (content.Signature is { } signature)
+                {
+                    signatures[content.Hash] = signature;
+                }
+
+                if (content.Unstable)
+                {
+                    unstable.Add(entry.Path);
+                }
+            }
+
+            leaders[entry.Path] = entry;
+            entries.Add(entry);
+        }
+
+        var manifest = Manifest.FromSorted(WithoutOrphans(entries));
+        return new TreeChanges(manifest, Manifest.Diff(known.Manifest, manifest), stats, signatures, filesRead, unstable);
+    }
+
+    private static void RefuseMassDelete(string root, IReadOnlyList<ScannedEntry> scanned, Manifest known, bool allowed)
+    {
+        if (allowed || known.Entries.Count < massDeleteFloor)
+        {
+            return;
+        }
+
+        var present = scanned.Select(found => found.Entry.Path).ToHashSet();
+        var missing = known.Entries.Count(entry => !present.Contains(entry.Path));
+        if (missing > known.Entries.Count * massDeleteShare)
+        {
+            throw new CaptureException(
+                $"{missing} of {known.Entries.Count} entries of {root} are gone. That looks like an unmounted disk or an accident, so nothing was captured. " +
+                "If it is meant, run `mirror capture --allow-mass-delete`.");
+        }
+    }
+
+    // A directory that vanished between the walk and the reading takes what was seen in it along.
+    private static List<Entry> WithoutOrphans(List<Entry> entries)
+    {
+        var directories = new HashSet<EntryPath> { EntryPath.Root };
+        var kept = new List<Entry>(entries.Count);
+        foreach (var entry in entries)
+        {
+            if (!directories.Contains(entry.Path.Parent))
+            {
+                continue;
+            }
+
+            if (entry.Type == EntryType.Directory)
+            {
+                directories.Add(entry.Path);
+            }
+
+            kept.Add(entry);
+        }
+
+        return kept;
+    }
+}

@@ -1,0 +1,261 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Mirror.Node.Configuration;
+using Mirror.Primary.Capture;
+using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Publish;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Versions;
+
+namespace Mirror.Primary;
+
+/// <summary>What a replica said it holds.</summary>
+public sealed record ReplicaHolding(VersionId Stored, VersionId Verified, VersionId Warm);
+
+/// <summary>
+/// Being primary of one site in one epoch: captures the live tree, keeps the outbox, and feeds every replica that follows. Entering opens the outbox and starts to
+/// watch; disposing stops both. Captures and fills run one at a time.
+/// </summary>
+public sealed partial class PrimaryRole : IAsyncDisposable
+{
+    private const int fillAttempts = 8;
+
+    private readonly SiteConfig site;
+    private readonly string node;
+    private readonly VersionStore store;
+    private readonly LiveTree live;
+    private readonly SiteDumps dumps;
+    private readonly PathFilter filter;
+    private readonly Outbox outbox;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly SemaphoreSlim capturing = new(1, 1);
+    private readonly CancellationTokenSource left = new();
+    private readonly ConcurrentDictionary<string, ReplicaHolding> replicas = new(StringComparer.Ordinal);
+    private readonly CaptureLoop loop;
+    private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private PrimaryRole(SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger)
+    {
+        this.site = site;
+        this.node = node;
+        this.store = store;
+        this.live = live;
+        this.time = time;
+        this.logger = logger;
+        Epoch = epoch;
+        filter = PathFilter.For(site);
+        dumps = new SiteDumps(site, live.Tree, live.Slot, spool);
+        outbox = new Outbox(store.OutboxDirectory, store.Head);
+        loop = new CaptureLoop(live.Tree, site.Files, time, logger, token => CaptureAsync(false, token));
+    }
+
+    public ulong Epoch { get; }
+
+    /// <summary>Newest captured version.</summary>
+    public VersionRecord? Newest => store.Head;
+
+    public IReadOnlyDictionary<string, ReplicaHolding> Replicas => replicas;
+
+    /// <summary>Starts with a capture, so that the reign begins with a version of its own.</summary>
+    /// <param name="spool">Directory for database dumps, private to this site.</param>
+    public static async Task<PrimaryRole> EnterAsync(
+        SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger, CancellationToken cancellation)
+    {
+        var role = new PrimaryRole(site, node, epoch, store, live, spool, time, logger);
+        try
+        {
+            await role.CaptureAsync(allowMassDelete: false, cancellation);
+        }
+        catch (CaptureException failure)
+        {
+            // The site is served all the same; the loop tries again, and says so each time.
+            Log.CaptureFailed(logger, site.Name, failure.Message);
+        }
+
+        role.loop.Start(role.left.Token);
+        return role;
+    }
+
+    /// <summary>Captures now; returns the new version, or null when nothing changed.</summary>
+    /// <exception cref="CaptureException"/>
+    public async Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, left.Token);
+        await capturing.WaitAsync(linked.Token);
+        try
+        {
+            return await Capture_NeedsTurn(allowMassDelete, linked.Token);
+        }
+        finally
+        {
+            capturing.Release();
+        }
+    }
+
+    /// <summary>The next pack after a version, waiting for one; null when the chain does not pass there, and a fill is needed.</summary>
+    /// <param name="version">What the replica has; none for an empty one.</param>
+    /// <param name="root">Its root: the same name with another root is a divergence.</param>
+    public OutboxPack? TryNext(VersionId version, ContentHash root, out bool upToDate)
+    {
+        var head = store.Head;
+        upToDate = head is not null && head.Id == version && head.Root == root;
+        if (upToDate)
+        {
+            return null;
+        }
+
+        return outbox.After(version) is { } pack && pack.FromRoot == root ? pack : null;
+    }
+
+    /// <summary>Completes when a version newer than <paramref name="seen"/> is there.</summary>
+    public async Task NewerThanAsync(VersionId seen, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var next = Volatile.Read(ref changed);
+            if (store.Head is { } head && head.Id > seen)
+            {
+                return;
+            }
+
+            await next.Task.WaitAsync(cancellation);
+        }
+    }
+
+    /// <summary>Captures, then writes one pack from nothing to the new head with every content the receiver lacks. The caller deletes the file.</summary>
+    /// <exception cref="CaptureException">The site changes faster than it can be read.</exception>
+    public async Task<string> WriteFillAsync(IReadOnlySet<ContentHash> receiverHas, CancellationToken cancellation)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, left.Token);
+        var path = Path.Combine(store.OutboxDirectory, $"fill-{Guid.NewGuid():N}.tmp");
+        await capturing.WaitAsync(linked.Token);
+        try
+        {
+            for (var attempt = 1; ; attempt++)
+            {
+                await Capture_NeedsTurn(false, linked.Token);
+                var head = store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
+                try
+                {
+                    var manifest = store.HeadManifest;
+                    await FillPack.WriteAsync(
+                        path, new PackHeader(site.Name, default, default, head.Id, Partial: true), head, manifest, new ManifestDelta(manifest.Entries, []),
+                        new CaptureSource(live.Tree, dumps.Spool, filter), receiverHas.Contains, store.BlockKey, linked.Token);
+                    return path;
+                }
+                catch (ContentMovedOnException moved) when (attempt < fillAttempts)
+                {
+                    Log.FillRepeated(logger, site.Name, moved.Message);
+                }
+                catch (ContentMovedOnException moved)
+                {
+                    throw new CaptureException($"The site {site.Name} changes faster than it can be read ({moved.Message}). The replica tries again.", moved);
+                }
+            }
+        }
+        catch
+        {
+            File.Delete(path);
+            throw;
+        }
+        finally
+        {
+            capturing.Release();
+        }
+    }
+
+    public void Report(string replica, ReplicaHolding holding)
+    {
+        replicas[replica] = holding;
+        var others = site.Nodes.Where(name => name != node).ToArray();
+        if (others.All(replicas.ContainsKey))
+        {
+            outbox.Trim(others.Min(name => replicas[name].Stored));
+        }
+
+        SignalChange();
+    }
+
+    /// <summary>How many nodes (this one included) hold a version verified; waits until <paramref name="copies"/> do.</summary>
+    public async Task<int> WaitForCopiesAsync(VersionId version, int copies, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var next = Volatile.Read(ref changed);
+            var holding = 1 + replicas.Values.Count(replica => replica.Verified >= version);
+            if (holding >= copies)
+            {
+                return holding;
+            }
+
+            await next.Task.WaitAsync(cancellation);
+        }
+    }
+
+    /// <summary>Waits until one replica says it is where it should be.</summary>
+    public async Task WaitForAsync(string replica, Func<ReplicaHolding, bool> reached, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var next = Volatile.Read(ref changed);
+            if (replicas.TryGetValue(replica, out var holding) && reached(holding))
+            {
+                return;
+            }
+
+            await next.Task.WaitAsync(cancellation);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await left.CancelAsync();
+        await loop.DisposeAsync();
+        await capturing.WaitAsync();
+        left.Dispose();
+    }
+
+    private async Task<VersionRecord?> Capture_NeedsTurn(bool allowMassDelete, CancellationToken cancellation)
+    {
+        await dumps.RunAsync(cancellation);
+        var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete);
+        var captured = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+        if (captured.Version is not { } version)
+        {
+            return null;
+        }
+
+        var from = (Id: version.Parent, Root: store.Head?.Root ?? default);
+        await store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, CancellationToken.None);
+        var pack = new OutboxPack(from.Id, from.Root, version.Id, version.Root, captured.Pack!, new FileInfo(captured.Pack!).Length);
+        outbox.Add(pack);
+        Log.Captured(logger, site.Name, version.Id.ToString(), captured.Delta.Put.Count, captured.Delta.Removed.Count, pack.Length, captured.Took.TotalMilliseconds);
+        foreach (var path in captured.Unstable)
+        {
+            Log.Unstable(logger, site.Name, path.ToString());
+        }
+
+        SignalChange();
+        return version;
+    }
+
+    private void SignalChange() =>
+        Interlocked.Exchange(ref changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+
+    private static partial class Log
+    {
+        [LoggerMessage(3001, LogLevel.Information, "{Site}: captured {Version}: {Put} changed, {Removed} gone, pack of {Bytes} bytes, in {Milliseconds:F0} ms")]
+        public static partial void Captured(ILogger logger, string site, string version, int put, int removed, long bytes, double milliseconds);
+
+        [LoggerMessage(3002, LogLevel.Error, "{Site}: capture failed: {Reason}")]
+        public static partial void CaptureFailed(ILogger logger, string site, string reason);
+
+        [LoggerMessage(3003, LogLevel.Warning, "{Site}: {Path} never held still while it was read; it is stored as read")]
+        public static partial void Unstable(ILogger logger, string site, string path);
+
+        [LoggerMessage(3004, LogLevel.Information, "{Site}: fill begins again: {Reason}")]
+        public static partial void FillRepeated(ILogger logger, string site, string reason);
+    }
+}

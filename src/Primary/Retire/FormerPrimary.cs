@@ -1,0 +1,114 @@
+using Microsoft.Extensions.Logging;
+using Mirror.Node.Apps;
+using Mirror.Node.Configuration;
+using Mirror.Primary.Capture;
+using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Publish;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Tree;
+using Mirror.Store.Versions;
+
+namespace Mirror.Primary.Retire;
+
+/// <summary>What a retired primary had that the new one never saw.</summary>
+/// <param name="Branch">Name of the kept branch; none when nothing differs.</param>
+public sealed record Retirement(VersionId Common, VersionId Branch, int Differing)
+{
+    public string Sentence => Branch.IsNone
+        ? $"nothing diverged from {Common}"
+        : $"{Differing} path(s) differ from {Common}; they are kept as the diverged branch {Branch}";
+}
+
+/// <summary>
+/// A primary of an earlier epoch turns into a replica: what its live tree holds beyond the newest version it shares with the new primary is saved as a diverged
+/// branch, then the tree is handed to the store as a slot. Its apps must have been stopped.
+/// </summary>
+public static partial class FormerPrimary
+{
+    /// <param name="ancestry">Versions the new primary knows, with their roots.</param>
+    /// <exception cref="CaptureException">The tree cannot be read: nothing was given up.</exception>
+    public static async Task<Retirement> RetireAsync(
+        SiteConfig site, string node, VersionStore store, LiveTree live, string spool, IReadOnlyDictionary<VersionId, ContentHash> ancestry,
+        TimeProvider time, ILogger logger, CancellationToken cancellation)
+    {
+        var dumps = new SiteDumps(site, live.Tree, live.Slot, spool);
+        var filter = PathFilter.For(site);
+        var common = store.Versions
+            .Select(kept => kept.Record)
+            .Where(record => ancestry.TryGetValue(record.Id, out var root) && root == record.Root)
+            .Select(record => record.Id)
+            .DefaultIfEmpty()
+            .Max();
+
+        // The rest of what was written here becomes one last version of the old epoch, so that head and live tree are the same.
+        if (store.Head is not null)
+        {
+            await dumps.RunAsync(cancellation);
+            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true);
+            var last = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+            if (last.Version is not null)
+            {
+                await store.RecordCaptureAsync(last.Version, last.Delta, last.StatKeys, last.Signatures, CancellationToken.None);
+            }
+        }
+
+        var manifest = store.HeadManifest;
+        var shared = common.IsNone ? Manifest.Empty : store.ManifestOf(common);
+        var changes = Manifest.Diff(shared, manifest);
+        var differing = changes.Put.Count(entry => !OnlyTimesOfDirectory(shared, entry)) + changes.Removed.Count;
+        string? branch = null;
+        if (differing > 0)
+        {
+            branch = Path.Combine(store.OutboxDirectory, $"diverged-{store.Head!.Id}.tmp");
+            var header = new PackHeader(site.Name, common, shared.Root, store.Head.Id, Partial: false);
+            await FillPack.WriteAsync(
+                branch, header, store.Head, manifest, changes, new CaptureSource(live.Tree, dumps.Spool, filter),
+                hash => shared.FindContent(hash) is not null, store.BlockKey, cancellation);
+        }
+
+        LayDumps(live.Tree, dumps.Spool, manifest);
+        var retirement = new Retirement(common, branch is null ? default : store.Head!.Id, differing);
+        await store.EndCapturingAsync(site.Files.Root, common, manifest, branch, retirement.Sentence, cancellation);
+        Log.Retired(logger, site.Name, retirement.Sentence);
+        return retirement;
+    }
+
+    // As a slot, the tree holds its version's dumps as files, not as an overlay.
+    private static void LayDumps(string tree, string? spool, Manifest manifest)
+    {
+        if (spool is null)
+        {
+            return;
+        }
+
+        using var writer = new TreeWriter(tree);
+        writer.Remove(EntryPath.Parse(SlotDatabases.Dumps));
+        var source = new CaptureSource(tree, spool, PathFilter.Nothing);
+        foreach (var entry in manifest.Entries.Where(entry => entry.Path.IsWithin(EntryPath.Parse(SlotDatabases.Reserved))))
+        {
+            if (entry.Type != EntryType.File)
+            {
+                writer.Put(entry);
+                continue;
+            }
+
+            using var content = source.OpenRead(entry.Path);
+            using var file = writer.BeginFile(entry);
+            content.CopyTo(file.Content);
+            file.Commit();
+        }
+
+        writer.Sync();
+    }
+
+    // Opening a database beside them is enough to change the times of directories: that is no divergence worth a person's time.
+    private static bool OnlyTimesOfDirectory(Manifest shared, Entry entry) =>
+        entry.Type == EntryType.Directory && shared.Find(entry.Path) is { } before && before with { MtimeUnixNs = entry.MtimeUnixNs } == entry;
+
+    private static partial class Log
+    {
+        [LoggerMessage(3030, LogLevel.Warning, "{Site}: this node is no longer the primary: {Outcome}")]
+        public static partial void Retired(ILogger logger, string site, string outcome);
+    }
+}
