@@ -1,0 +1,255 @@
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Membership;
+using Mirror.Leadership.Voting;
+using Mirror.Node.Apps;
+using Mirror.Node.Channels;
+using Mirror.Node.Configuration;
+using Mirror.Node.Wire;
+using Mirror.Replica.Apply;
+using Mirror.Replica.Receive;
+using Mirror.Replica.Warm;
+using Mirror.Store.Manifests;
+using Mirror.Store.Versions;
+
+namespace Mirror.Replica;
+
+/// <summary>Where a replica stands.</summary>
+public sealed record ReplicaState(VersionId Stored, VersionRecord? Verified, VersionId Warm, AppSet? Apps, string Sentence);
+
+/// <summary>
+/// Being a replica of one site: two loops. One receives packs from whoever is the lawful primary; the other applies them, loads databases, boots the apps and flips.
+/// So receiving never waits for a boot, and many small versions share one. Entering starts the loops; <see cref="StopAsync"/> ends them and hands the running apps on.
+/// </summary>
+public sealed partial class ReplicaRole
+{
+    private static readonly TimeSpan firstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan longestPause = TimeSpan.FromSeconds(3);
+
+    private readonly SiteConfig site;
+    private readonly string node;
+    private readonly VersionStore store;
+    private readonly PeerChannels peers;
+    private readonly ICatalogue catalogue;
+    private readonly IEpochGate epochs;
+    private readonly TimeProvider time;
+    private readonly ILogger logger;
+    private readonly Func<ReplicaState, Task> changed;
+    private readonly Inbox inbox;
+    private readonly Applier applier;
+    private readonly CancellationTokenSource receiving = new();
+    private readonly Task receiveLoop;
+    private readonly Task applyLoop;
+    private volatile string sentence = "waiting for a primary";
+
+    private ReplicaRole(
+        SiteConfig site, string node, VersionStore store, SiteApps apps, AppSet? running, PeerChannels peers, ICatalogue catalogue, IEpochGate epochs,
+        Func<ReplicaState, Task> changed, TimeProvider time, ILogger logger)
+    {
+        this.site = site;
+        this.node = node;
+        this.store = store;
+        this.peers = peers;
+        this.catalogue = catalogue;
+        this.epochs = epochs;
+        this.changed = changed;
+        this.time = time;
+        this.logger = logger;
+        inbox = new Inbox(store.InboxDirectory, store.Head);
+        applier = new Applier(site, store, inbox, new Warmer(site, store, apps, running, logger), PublishAsync, time, logger);
+        applyLoop = applier.RunAsync();
+        receiveLoop = ReceiveAsync(receiving.Token);
+    }
+
+    /// <param name="running">Apps that run already on the current slot, when this node was primary a moment ago or the apps survived.</param>
+    /// <param name="changed">Told after every change of state; awaited, so that what it spreads is spread before an old app is stopped.</param>
+    public static ReplicaRole Enter(
+        SiteConfig site, string node, VersionStore store, SiteApps apps, AppSet? running, PeerChannels peers, ICatalogue catalogue, IEpochGate epochs,
+        Func<ReplicaState, Task> changed, TimeProvider time, ILogger logger) =>
+        new(site, node, store, apps, running, peers, catalogue, epochs, changed, time, logger);
+
+    public ReplicaState State => new(inbox.Stored.Id, store.Head, applier.Warm, applier.Apps, sentence);
+
+    /// <summary>
+    /// For promotion: receives no more, applies all that is stored, warms it, and hands over the running apps. What was acknowledged is then not only here but applied.
+    /// </summary>
+    /// <exception cref="StoreException">What is stored could not be applied.</exception>
+    /// <exception cref="AppUnhealthyException">The newest version does not boot.</exception>
+    public async Task<AppSet?> FinishAsync()
+    {
+        await receiving.CancelAsync();
+        await receiveLoop;
+        return await applier.FinishAsync(applyLoop);
+    }
+
+    /// <summary>Stops both loops where they are and the apps too.</summary>
+    public async Task StopAsync()
+    {
+        await receiving.CancelAsync();
+        await receiveLoop;
+        await applier.AbortAsync(applyLoop);
+    }
+
+    private async Task ReceiveAsync(CancellationToken cancellation)
+    {
+        var pause = firstPause;
+        try
+        {
+            while (true)
+            {
+                var snapshot = catalogue.Current;
+                if (snapshot.PrimaryOf(site.Name) is not { } primary || primary.Node == node || !epochs.Admit(site.Name, primary.Epoch))
+                {
+                    sentence = "waiting for a primary";
+                    await catalogue.ChangedSinceAsync(snapshot, cancellation);
+                    continue;
+                }
+
+                try
+                {
+                    await FollowAsync(primary, snapshot, cancellation);
+                    pause = firstPause;
+                }
+                catch (Exception failure) when (!cancellation.IsCancellationRequested
+                    && failure is RpcException or IOException or InvalidDataException or TimeoutException or Store.Packs.PackFormatException or OperationCanceledException)
+                {
+                    sentence = $"the stream from {primary.Node} ended: {Reason(failure)}";
+                    Log.StreamEnded(logger, site.Name, primary.Node, Reason(failure));
+                    await PauseAsync(snapshot, pause, cancellation);
+                    pause = pause * 2 < longestPause ? pause * 2 : longestPause;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            // The role is being left.
+        }
+        catch (RpcException) when (cancellation.IsCancellationRequested)
+        {
+            // The same, seen through a call.
+        }
+    }
+
+    private async Task FollowAsync(SiteHolding primary, ClusterSnapshot snapshot, CancellationToken cancellation)
+    {
+        using var reign = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var client = new Replication.ReplicationClient(peers.To(primary.Node));
+        var receiver = new Receiver(site.Name, node, client, primary.Epoch, inbox, Received, time);
+        var superseded = WatchAsync(primary, snapshot, reign);
+        try
+        {
+            sentence = $"following {primary.Node} in epoch {primary.Epoch}";
+            if (applier.FillNeeded.IsCancellationRequested || await FollowUntilUnusableAsync(receiver, reign.Token) == FollowOutcome.NeedsFill)
+            {
+                // The head must not move under the list of what is at hand.
+                var atHand = await applier.HoldStillAsync(reign.Token);
+                Log.Filling(logger, site.Name, primary.Node, atHand.Entries.Count);
+                await receiver.FillAsync(atHand, reign.Token);
+                applier.Filled();
+            }
+        }
+        finally
+        {
+            await reign.CancelAsync();
+            await superseded;
+        }
+
+        void Received() => applier.Wake();
+    }
+
+    private async Task<FollowOutcome> FollowUntilUnusableAsync(Receiver receiver, CancellationToken cancellation)
+    {
+        var unusable = applier.FillNeeded;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, unusable);
+        try
+        {
+            return await receiver.FollowAsync(either.Token);
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or RpcException && unusable.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            return FollowOutcome.NeedsFill;
+        }
+    }
+
+    // A stream of an old epoch ends as soon as a newer one is known.
+    private async Task WatchAsync(SiteHolding primary, ClusterSnapshot snapshot, CancellationTokenSource reign)
+    {
+        try
+        {
+            while (snapshot.PrimaryOf(site.Name) is not { } now || (now.Node == primary.Node && now.Epoch == primary.Epoch))
+            {
+                snapshot = await catalogue.ChangedSinceAsync(snapshot, reign.Token);
+            }
+
+            await reign.CancelAsync();
+        }
+        catch (OperationCanceledException) when (reign.IsCancellationRequested)
+        {
+            // Following ended first.
+        }
+    }
+
+    private async Task PauseAsync(ClusterSnapshot seen, TimeSpan pause, CancellationToken cancellation)
+    {
+        using var patient = new CancellationTokenSource(pause, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patient.Token, cancellation);
+        try
+        {
+            var primary = seen.PrimaryOf(site.Name);
+            while (seen.PrimaryOf(site.Name) is { } now && now.Node == primary?.Node && now.Epoch == primary.Epoch)
+            {
+                seen = await catalogue.ChangedSinceAsync(seen, either.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            // Time to try again.
+        }
+    }
+
+    private async Task PublishAsync()
+    {
+        var state = State;
+        await changed(state);
+        if (catalogue.Current.PrimaryOf(site.Name) is not { } primary || primary.Node == node)
+        {
+            return;
+        }
+
+        try
+        {
+            var report = new HoldingReport
+            {
+                Site = site.Name,
+                Replica = node,
+                Epoch = primary.Epoch,
+                Stored = ToWire(state.Stored),
+                Verified = ToWire(state.Verified?.Id ?? default),
+                Warm = ToWire(state.Warm),
+            };
+            await new Replication.ReplicationClient(peers.To(primary.Node))
+                .ReportAsync(report, deadline: time.GetUtcNow().UtcDateTime.AddSeconds(1));
+        }
+        catch (RpcException failure)
+        {
+            // Gossip says the same a little later.
+            Log.ReportFailed(logger, site.Name, primary.Node, failure.Status.Detail);
+        }
+    }
+
+    private static string Reason(Exception failure) => failure is RpcException call ? $"{call.StatusCode}: {call.Status.Detail}" : failure.Message;
+
+    private static VersionPosition ToWire(VersionId id) => new() { Epoch = id.Epoch, Sequence = id.Sequence };
+
+    private static partial class Log
+    {
+        [LoggerMessage(4001, LogLevel.Information, "{Site}: the stream from {Primary} ended: {Reason}")]
+        public static partial void StreamEnded(ILogger logger, string site, string primary, string reason);
+
+        [LoggerMessage(4002, LogLevel.Information, "{Site}: asking {Primary} for what is lacking; {Entries} entries are at hand")]
+        public static partial void Filling(ILogger logger, string site, string primary, int entries);
+
+        [LoggerMessage(4003, LogLevel.Debug, "{Site}: {Primary} did not take the report: {Reason}")]
+        public static partial void ReportFailed(ILogger logger, string site, string primary, string reason);
+    }
+}

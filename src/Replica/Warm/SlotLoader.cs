@@ -1,0 +1,64 @@
+using Mirror.Node.Apps;
+using Mirror.Node.Configuration;
+
+namespace Mirror.Replica.Warm;
+
+/// <summary>A dump that is not there or does not load: the version cannot be warm. Names the database and what failed.</summary>
+public sealed class LoadException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>Loads a version's dumps into the slot's own databases, so that its apps find what the primary's had. Whatever was there before is replaced.</summary>
+internal sealed class SlotLoader(SiteConfig site)
+{
+    public async Task LoadAsync(string tree, string slot, CancellationToken cancellation)
+    {
+        foreach (var database in site.Databases)
+        {
+            var dump = Path.Combine(tree, SlotDatabases.DumpPath(database));
+            var target = SlotDatabases.Locate(database, tree, slot);
+            try
+            {
+                if (database.Kind == DatabaseKind.Sqlite)
+                {
+                    await Task.Run(() => CopySqlite(dump, target), cancellation);
+                }
+                else
+                {
+                    await LoadPostgresAsync(dump, database.Connection!, target, cancellation);
+                }
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or PostgresToolException)
+            {
+                throw new LoadException($"The dump of {database.Name} could not be loaded: {failure.Message}", failure);
+            }
+        }
+    }
+
+    // A private copy with an inode of its own: the app may write to it, the version's dump may not change.
+    private static void CopySqlite(string dump, string target)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        foreach (var suffix in new[] { "-wal", "-shm", "-journal" })
+        {
+            File.Delete(target + suffix);
+        }
+
+        var pending = target + ".loading";
+        File.Copy(dump, pending, overwrite: true);
+        File.SetUnixFileMode(pending, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+        File.Move(pending, target, overwrite: true);
+    }
+
+    private static async Task LoadPostgresAsync(string dump, string configured, string target, CancellationToken cancellation)
+    {
+        if (!Directory.Exists(dump))
+        {
+            throw new DirectoryNotFoundException($"{dump} is not in this version.");
+        }
+
+        var name = SlotDatabases.DatabaseOf(target);
+        await PostgresTool.RunAsync("dropdb", configured, ["--if-exists", "--force", "--no-password", name], cancellation);
+        await PostgresTool.RunAsync("createdb", configured, ["--no-password", "--template=template0", name], cancellation);
+        await PostgresTool.RunAsync(
+            "pg_restore", configured, ["--no-password", "--no-owner", "--exit-on-error", "--dbname=" + name, dump], cancellation);
+    }
+}
