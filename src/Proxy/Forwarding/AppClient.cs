@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Yarp.ReverseProxy.Forwarder;
@@ -78,12 +79,16 @@ internal sealed class AppClient(TimeProvider time) : HttpMessageInvoker(NewHandl
         private readonly HttpContent? _body;
         private readonly Attempt _attempt;
 
+        // Kept apart: asking the header collection for a length it was not given asks this content, which would ask again.
+        private readonly long? _length;
+
         public WatchedContent(HttpContent? body, Attempt attempt)
         {
             _body = body;
             _attempt = attempt;
             if (body is null)
             {
+                _length = 0;
                 Headers.ContentLength = 0;
                 return;
             }
@@ -91,6 +96,11 @@ internal sealed class AppClient(TimeProvider time) : HttpMessageInvoker(NewHandl
             foreach (var header in body.Headers.NonValidated)
             {
                 Headers.TryAddWithoutValidation(header.Key, header.Value);
+                if (header.Key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)
+                    && long.TryParse(header.Value.ToString(), NumberStyles.None, CultureInfo.InvariantCulture, out var length))
+                {
+                    _length = length;
+                }
             }
         }
 
@@ -105,8 +115,8 @@ internal sealed class AppClient(TimeProvider time) : HttpMessageInvoker(NewHandl
 
         protected override bool TryComputeLength(out long length)
         {
-            length = Headers.ContentLength ?? 0;
-            return Headers.ContentLength is not null;
+            length = _length ?? 0;
+            return _length is not null;
         }
     }
 }

@@ -13,8 +13,6 @@ namespace Mirror.Proxy.Forwarding;
 internal sealed partial class SiteForwarder(
     AppSender sender, ProxyMetrics metrics, MemberConfig member, TimeProvider time, ILogger<SiteForwarder> log, CancellationToken stopping)
 {
-    private static readonly Dictionary<string, string> FromPrimary = new() { ["Mirror-Source"] = "primary" };
-
     /// <param name="mirror">The reader came by a mirror's name: say that the primary answers.</param>
     public async Task ForwardAsync(HttpContext context, Errand errand, string site, SiteGate gate, bool mirror = false)
     {
@@ -32,7 +30,7 @@ internal sealed partial class SiteForwarder(
             Outcome outcome;
             using (passage)
             {
-                outcome = await sender.SendAsync(context, errand, passage.App, mirror ? FromPrimary : null, passage.Cut);
+                outcome = await sender.SendAsync(context, errand, passage.App, Headers(passage.Reign, mirror), passage.Cut);
             }
 
             switch (outcome)
@@ -61,6 +59,18 @@ internal sealed partial class SiteForwarder(
 
             metrics.SentAgain(site);
         }
+    }
+
+    // The epoch tells a reader, and whoever measures, which reign answered.
+    private static Dictionary<string, string> Headers(Reign reign, bool mirror)
+    {
+        var headers = new Dictionary<string, string> { ["Mirror-Epoch"] = reign.EpochText };
+        if (mirror)
+        {
+            headers["Mirror-Source"] = "primary";
+        }
+
+        return headers;
     }
 
     private async Task<Entry> EnterAsync(SiteGate gate, Errand errand, CancellationToken over)

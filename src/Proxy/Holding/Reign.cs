@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 
 namespace Mirror.Proxy.Holding;
 
@@ -12,6 +13,9 @@ internal sealed class Reign(string node, ulong epoch)
     public string Node => node;
 
     public ulong Epoch => epoch;
+
+    /// <summary>As it stands in answers' headers.</summary>
+    public string EpochText { get; } = epoch.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Cancelled when the reign is over: a fenced primary keeps no socket.</summary>
     public CancellationToken Ended => _ended.Token;

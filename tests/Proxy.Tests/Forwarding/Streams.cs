@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.WebSockets;
 using System.Text;
 using Microsoft.AspNetCore.Http;
@@ -74,6 +75,26 @@ public sealed class Streams
         }
 
         Assert.Equal(0, await body.ReadAsync(new byte[1]));
+    }
+
+    [Fact]
+    public async Task A_body_of_unknown_length_passes_in_chunks()
+    {
+        await using var environment = await TestEnvironment.StartAsync();
+        var a = await environment.AppAsync("a", async context =>
+        {
+            using var body = new StreamReader(context.Request.Body);
+            await context.Response.WriteAsync($"{context.Request.ContentLength?.ToString(CultureInfo.InvariantCulture) ?? "no length"}: {await body.ReadToEndAsync()}");
+        });
+        await environment.SayAsync(Primary("a", 7, a.Address));
+        using var request = TestEnvironment.Request(HttpMethod.Post, "/");
+        request.Content = new StringContent("in chunks");
+        request.Headers.TransferEncodingChunked = true;
+
+        using var response = await environment.Client.SendAsync(request);
+
+        Assert.Equal("no length: in chunks", await response.Content.ReadAsStringAsync());
+        Assert.Equal("7", response.Headers.GetValues("Mirror-Epoch").Single());
     }
 
     [Fact]
