@@ -1,0 +1,23 @@
+using System.CommandLine;
+using Mirror.Cli.Hosting;
+using Mirror.Node.Configuration;
+
+namespace Mirror.Cli.Commands;
+
+/// <summary><c>mirror node</c>: this process is that member of the cluster until it is stopped (SIGTERM or Ctrl-C stop it in order).</summary>
+internal static class NodeCommand
+{
+    public static Command Create()
+    {
+        var config = ClusterOptions.Config();
+        var name = ClusterOptions.Member();
+        var withInput = MemberHost.StopWithInput();
+        var command = new Command("node", "Run a node: it holds sites, as their primary or a replica, and runs their apps.\n\nExample: mirror node --config /etc/mirror/mirror.yaml --node alpha") { config, name, withInput };
+        command.SetRun((parsed, shown, cancellation) =>
+        {
+            var (loaded, member) = ClusterOptions.LoadFor(parsed.GetValue(config), parsed.GetValue(name), MemberKind.Node);
+            return MemberHost.RunAsync(loaded, member, parsed.GetValue(withInput) ? Console.OpenStandardInput() : null, Console.Error, cancellation);
+        });
+        return command;
+    }
+}

@@ -1,0 +1,248 @@
+using System.Collections.Concurrent;
+using Google.Protobuf;
+using Grpc.Core;
+using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Core;
+using Mirror.Leadership.Membership;
+using Mirror.Leadership.Voting;
+using Mirror.Node.Channels;
+using Mirror.Node.Configuration;
+using Mirror.Node.Wire;
+using CaptureException = Mirror.Primary.Capture.CaptureException;
+using Mirror.Primary.Publish;
+using Mirror.Store.Manifests;
+using Mirror.Store.Versions;
+
+namespace Mirror.Cli.Hosting;
+
+/// <summary>The sites this node runs, for whoever asks about them.</summary>
+internal sealed class RunningSites
+{
+    private readonly ConcurrentDictionary<string, SiteRunner> runners = new(StringComparer.Ordinal);
+
+    public void Add(SiteRunner runner) => runners[runner.Context.Site.Name] = runner;
+
+    public SiteRunner? Find(string site) => runners.GetValueOrDefault(site);
+}
+
+/// <summary>
+/// What the command line asks of a running process. Every member answers about the cluster; what concerns one node's store or the primary is answered by nodes, and
+/// passed on to the primary where it has to be.
+/// </summary>
+internal sealed partial class ControlService(
+    MirrorConfig config, MemberConfig member, ICatalogue catalogue, PeerChannels peers, RunningSites sites, TimeProvider time, ILogger<ControlService> logger)
+    : Control.ControlBase
+{
+    public override Task<ClusterStatus> GetStatus(StatusRequest request, ServerCallContext context) =>
+        Task.FromResult(StatusReport.Of(config, member.Name, catalogue.Current, time.GetUtcNow()));
+
+    public override Task<VersionsReply> GetVersions(VersionsRequest request, ServerCallContext context)
+    {
+        var store = StoreOf(request.Site);
+        var reply = new VersionsReply { Current = ToWire(store.Current?.Id ?? default) };
+        reply.Versions.AddRange(store.Versions.Select(VersionSummaries.Of));
+        return Task.FromResult(reply);
+    }
+
+    public override async Task ShowVersion(ShowRequest request, IServerStreamWriter<ShowReply> responseStream, ServerCallContext context)
+    {
+        var store = StoreOf(request.Site);
+        var id = ToId(request.Version);
+        var kept = store.Versions.FirstOrDefault(version => version.Record.Id == id)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"{member.Name} keeps no version {id} of {request.Site}; `mirror versions` lists what it keeps."));
+        await responseStream.WriteAsync(new ShowReply { Version = VersionSummaries.Of(kept) });
+        foreach (var entry in store.ManifestOf(id).Entries)
+        {
+            await responseStream.WriteAsync(new ShowReply { Entry = EntryLines.Of(entry) }, context.CancellationToken);
+        }
+    }
+
+    public override async Task<CaptureReply> Capture(CaptureRequest request, ServerCallContext context)
+    {
+        if (sites.Find(request.Site)?.Reign is not { } reign)
+        {
+            return await PrimaryOf(request.Site).CaptureAsync(request, cancellationToken: context.CancellationToken);
+        }
+
+        try
+        {
+            var version = await reign.Role.CaptureAsync(request.AllowMassDelete, context.CancellationToken);
+            var newest = version ?? reign.Role.Newest!;
+            using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(request.TimeoutMs), time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, context.CancellationToken);
+            var copies = request.WaitCopies == 0 ? 1 : await reign.Role.WaitForCopiesAsync(newest.Id, (int)request.WaitCopies, either.Token);
+            return new CaptureReply { Version = VersionSummaries.Of(newest, true, ""), Changed = version is not null, Copies = (uint)copies };
+        }
+        catch (CaptureException failure)
+        {
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, failure.Message));
+        }
+        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        {
+            throw new RpcException(new Status(
+                StatusCode.Aborted, $"The version was captured, but fewer than {request.WaitCopies} nodes held it within {request.TimeoutMs} ms. `mirror status` shows who lags."));
+        }
+    }
+
+    public override async Task Promote(PromoteRequest request, IServerStreamWriter<PromoteProgress> responseStream, ServerCallContext context)
+    {
+        var site = config.Sites.GetValueOrDefault(request.Site)
+            ?? throw new RpcException(new Status(StatusCode.NotFound, $"There is no site {request.Site} in the configuration."));
+        var snapshot = catalogue.Current;
+        var primary = snapshot.PrimaryOf(site.Name);
+        var plan = PromotionPlan.Of(config, site, snapshot, primary, request.To);
+        var rules = new PromoteProgress { Step = "rules", Primary = plan.Target };
+        rules.Checks.AddRange(plan.Checks);
+        await responseStream.WriteAsync(rules);
+        if (!plan.Lawful || request.DryRun)
+        {
+            var verdict = plan.Lawful ? "all rules are met; nothing was changed" : "not every rule is met; nothing was changed";
+            await responseStream.WriteAsync(new PromoteProgress { Step = verdict, Done = true, Ok = plan.Lawful, Primary = primary?.Node ?? "", Epoch = primary?.Epoch ?? 0 });
+            return;
+        }
+
+        // Whoever has to act does: the primary hands over; without one, the target stands for election.
+        var actor = primary is null || !Reachable(snapshot, primary.Node) ? plan.Target : primary.Node;
+        if (actor != member.Name)
+        {
+            using var call = new Control.ControlClient(peers.To(actor)).Promote(
+                new PromoteRequest(request) { To = plan.Target }, cancellationToken: context.CancellationToken);
+            await foreach (var progress in call.ResponseStream.ReadAllAsync(context.CancellationToken))
+            {
+                await responseStream.WriteAsync(progress);
+            }
+
+            return;
+        }
+
+        var runner = sites.Find(site.Name) ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"{member.Name} does not run {site.Name}."));
+        var epoch = runner.Reign?.Lease.Epoch ?? primary?.Epoch ?? 0;
+        if (runner.Reign is { } reign)
+        {
+            var failure = await new Handover(runner.Context, reign, plan.Target).RunAsync(
+                step => responseStream.WriteAsync(new PromoteProgress { Step = step }), context.CancellationToken);
+            if (failure is not null)
+            {
+                await responseStream.WriteAsync(new PromoteProgress { Step = failure, Done = true, Ok = false, Primary = member.Name, Epoch = epoch });
+                return;
+            }
+        }
+        else
+        {
+            runner.StandNow();
+            await responseStream.WriteAsync(new PromoteProgress { Step = $"{member.Name} stands for election" });
+        }
+
+        await responseStream.WriteAsync(await OutcomeAsync(site.Name, plan.Target, epoch, context.CancellationToken));
+    }
+
+    public override Task Restore(RestoreRequest request, IServerStreamWriter<Progress> responseStream, ServerCallContext context) =>
+        ReportAsync(responseStream, context, async (progress, cancellation) =>
+        {
+            var store = StoreOf(request.Site);
+            var id = ToId(request.Version);
+            if (!Path.IsPathFullyQualified(request.Destination))
+            {
+                throw new StoreException($"The destination {request.Destination} is not an absolute path.");
+            }
+
+            await store.RestoreAsync(id, request.Destination, progress, cancellation);
+            var kept = store.Versions.First(version => version.Record.Id == id);
+            return new Progress { Step = $"{id} is in {request.Destination}", Finished = true, Ok = true, Version = VersionSummaries.Of(kept) };
+        });
+
+    public override Task Verify(VerifyRequest request, IServerStreamWriter<Progress> responseStream, ServerCallContext context) =>
+        ReportAsync(responseStream, context, async (progress, cancellation) =>
+        {
+            var findings = await StoreOf(request.Site).VerifyAsync(request.ReadData, progress, cancellation);
+            var last = new Progress { Step = findings.Count == 0 ? "everything checked is in order" : $"{findings.Count} finding(s)", Finished = true, Ok = findings.Count == 0 };
+            last.Findings.AddRange(findings.Select(finding => $"{finding.What} {finding.Remedy}"));
+            return last;
+        });
+
+    // Long work on a store: progress as it comes, and a last message with the outcome.
+    private async Task ReportAsync(
+        IServerStreamWriter<Progress> responseStream, ServerCallContext context, Func<IProgress<StoreProgress>, CancellationToken, Task<Progress>> work)
+    {
+        var latest = new LatestProgress();
+        var working = work(latest, context.CancellationToken);
+        while (!working.IsCompleted)
+        {
+            await Task.WhenAny(working, Task.Delay(TimeSpan.FromMilliseconds(200), time, context.CancellationToken));
+            if (!working.IsCompleted && latest.Take() is { } now)
+            {
+                await responseStream.WriteAsync(new Progress { Step = now.Step, Done = (ulong)now.Done, Total = (ulong)now.Total });
+            }
+        }
+
+        try
+        {
+            await responseStream.WriteAsync(await working);
+        }
+        catch (StoreException failure)
+        {
+            Log.Failed(logger, failure.Message);
+            throw new RpcException(new Status(StatusCode.FailedPrecondition, failure.Message));
+        }
+    }
+
+    private async Task<PromoteProgress> OutcomeAsync(string site, string target, ulong before, CancellationToken cancellation)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        var snapshot = catalogue.Current;
+        try
+        {
+            while (true)
+            {
+                if (snapshot.PrimaryOf(site) is { Role: SiteRole.Primary } now && now.Epoch > before)
+                {
+                    return new PromoteProgress
+                    {
+                        Step = $"{now.Node} is primary in epoch {now.Epoch}", Done = true, Ok = now.Node == target, Primary = now.Node, Epoch = now.Epoch,
+                    };
+                }
+
+                snapshot = await catalogue.ChangedSinceAsync(snapshot, either.Token);
+            }
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return new PromoteProgress { Step = "the outcome is unknown: no new primary was seen within 20 s; look at `mirror status`", Done = true, Ok = false };
+        }
+    }
+
+    private Control.ControlClient PrimaryOf(string site)
+    {
+        var primary = catalogue.Current.PrimaryOf(site)
+            ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"The site {site} has no primary at the moment; `mirror status` says why."));
+        return primary.Node == member.Name
+            ? throw new RpcException(new Status(StatusCode.Unavailable, $"{member.Name} is entering or leaving the role of primary; try again."))
+            : new Control.ControlClient(peers.To(primary.Node));
+    }
+
+    private VersionStore StoreOf(string site) => sites.Find(site)?.Context.Store
+        ?? throw new RpcException(new Status(StatusCode.NotFound, $"{member.Name} does not hold the site {site}; ask one of its nodes with --node."));
+
+    private static bool Reachable(ClusterSnapshot snapshot, string node) => snapshot.Members.TryGetValue(node, out var found) && found.Reachable;
+
+    private static VersionId ToId(VersionPosition? position) => position is null ? default : new VersionId(position.Epoch, position.Sequence);
+
+    private static VersionPosition ToWire(VersionId id) => new() { Epoch = id.Epoch, Sequence = id.Sequence };
+
+    /// <summary>Keeps only the newest report: the stream asks when it is ready.</summary>
+    private sealed class LatestProgress : IProgress<StoreProgress>
+    {
+        private StoreProgress? latest;
+
+        public void Report(StoreProgress value) => Interlocked.Exchange(ref latest, value);
+
+        public StoreProgress? Take() => Interlocked.Exchange(ref latest, null);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(7040, LogLevel.Warning, "A request of the command line failed: {Reason}")]
+        public static partial void Failed(ILogger logger, string reason);
+    }
+}

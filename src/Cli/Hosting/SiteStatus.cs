@@ -1,0 +1,51 @@
+using Mirror.Leadership.Core;
+using Mirror.Leadership.Membership;
+using Mirror.Leadership.Voting;
+using Mirror.Node.Apps;
+using Mirror.Node.Processes;
+using Mirror.Store.Versions;
+
+namespace Mirror.Cli.Hosting;
+
+/// <summary>What this node tells the cluster of one site: kept here in one place, and published whole at every change.</summary>
+internal sealed class SiteStatus(string site, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard)
+{
+    private readonly Lock gate = new();
+    private SiteHolding last = new(site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
+
+    public SiteHolding Current
+    {
+        get
+        {
+            lock (gate)
+            {
+                return last;
+            }
+        }
+    }
+
+    public Task PublishAsync(
+        SiteRole role, ulong? epoch, VersionId stored, VersionRecord? verified, VersionId warm, AppSet? apps, string sentence, CancellationToken cancellation)
+    {
+        SiteHolding now;
+        lock (gate)
+        {
+            now = last = new SiteHolding(
+                site, node, role, epoch ?? epochs.Highest(site), PositionOf(stored), PositionOf(verified?.Id ?? default), PositionOf(warm),
+                apps?.Address, verified?.Time, sentence, [Environment.ProcessId, guard.ProcessId, .. apps?.ProcessIds ?? []]);
+        }
+
+        return catalogue.PublishAsync(now, cancellation);
+    }
+
+    /// <summary>The same state, with another last decision. Spread with the next change.</summary>
+    public void Say(string sentence)
+    {
+        lock (gate)
+        {
+            last = last with { Sentence = sentence };
+        }
+    }
+
+    public static Position PositionOf(VersionId id) => new(id.Epoch, id.Sequence);
+}

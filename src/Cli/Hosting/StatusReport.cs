@@ -1,0 +1,62 @@
+using Mirror.Leadership.Core;
+using Mirror.Leadership.Membership;
+using Mirror.Leadership.Voting;
+using Mirror.Node.Configuration;
+using Mirror.Node.Wire;
+
+namespace Mirror.Cli.Hosting;
+
+/// <summary>The catalogue, as `mirror status` shows it.</summary>
+internal static class StatusReport
+{
+    public static ClusterStatus Of(MirrorConfig config, string answeredBy, ClusterSnapshot snapshot, DateTimeOffset now)
+    {
+        var status = new ClusterStatus { Cluster = config.Cluster.Name, AnsweredBy = answeredBy };
+        status.Members.AddRange(snapshot.Members.Values.OrderBy(found => found.Name, StringComparer.Ordinal).Select(found =>
+            new MemberState { Name = found.Name, Role = found.Kind, Address = found.Address, State = found.Reachable ? found.State : $"{found.State}, unreachable" }));
+        status.Sites.AddRange(config.Sites.Values.Select(site => Of(config, site, snapshot, now)));
+        return status;
+    }
+
+    private static SiteState Of(MirrorConfig config, SiteConfig site, ClusterSnapshot snapshot, DateTimeOffset now)
+    {
+        var holdings = snapshot.Of(site.Name).OrderBy(holding => holding.Node, StringComparer.Ordinal).ToList();
+        var primary = snapshot.PrimaryOf(site.Name);
+        var newest = holdings.Select(holding => holding.Verified).DefaultIfEmpty().Max();
+        var newestTime = holdings.Where(holding => holding.Verified == newest).Max(holding => holding.NewestTime);
+        var consistent = Consistency.Latest(
+            holdings.Select(holding => new NodeHolding(holding.Node, holding.Verified, default, Reachable(snapshot, holding.Node))), Elections.RulesOf(site, config.Cluster));
+        var state = new SiteState
+        {
+            Site = site.Name,
+            Primary = primary?.Node ?? "",
+            Epoch = holdings.Select(holding => holding.Epoch).DefaultIfEmpty().Max(),
+            Newest = ToWire(newest),
+            Consistent = ToWire(consistent),
+            Sentence = primary?.Sentence ?? holdings.MaxBy(holding => holding.Epoch)?.Sentence ?? "no node of this site has reported yet",
+        };
+        state.Holdings.AddRange(holdings.Select(holding =>
+        {
+            var line = new HoldingState
+            {
+                Node = holding.Node,
+                Role = holding.Role.ToString().ToLowerInvariant(),
+                Epoch = holding.Epoch,
+                Stored = ToWire(holding.Stored),
+                Verified = ToWire(holding.Verified),
+                Warm = ToWire(holding.Warm),
+                LagSeconds = holding.Verified == newest || holding.NewestTime is not { } own || newestTime is not { } top ? 0 : (top - own).TotalSeconds,
+                AppAddress = holding.AppAddress ?? "",
+                Sentence = holding.Sentence,
+                Reachable = Reachable(snapshot, holding.Node),
+            };
+            line.ProcessIds.AddRange(holding.ProcessIds);
+            return line;
+        }));
+        return state;
+    }
+
+    private static bool Reachable(ClusterSnapshot snapshot, string node) => snapshot.Members.TryGetValue(node, out var found) && found.Reachable;
+
+    private static VersionPosition ToWire(Position position) => new() { Epoch = position.Epoch, Sequence = position.Sequence };
+}

@@ -1,0 +1,95 @@
+using Mirror.Node.Wire;
+using Spectre.Console;
+
+namespace Mirror.Cli.Output;
+
+/// <summary>The cluster's status as tables and as JSON.</summary>
+internal static class StatusText
+{
+    public static object ToJson(ClusterStatus status) => new
+    {
+        cluster = status.Cluster,
+        answered_by = status.AnsweredBy,
+        members = status.Members.Select(member => new { name = member.Name, role = member.Role, address = member.Address, state = member.State }),
+        sites = status.Sites.Select(site => new
+        {
+            site = site.Site,
+            primary = site.Primary.Length == 0 ? null : site.Primary,
+            epoch = site.Epoch,
+            newest = VersionText.Name(site.Newest),
+            consistent = VersionText.Name(site.Consistent),
+            sentence = site.Sentence,
+            holdings = site.Holdings.Select(holding => new
+            {
+                node = holding.Node,
+                role = holding.Role,
+                epoch = holding.Epoch,
+                stored = VersionText.Name(holding.Stored),
+                verified = VersionText.Name(holding.Verified),
+                warm = VersionText.Name(holding.Warm),
+                lag_seconds = holding.LagSeconds,
+                app_address = holding.AppAddress,
+                sentence = holding.Sentence,
+                reachable = holding.Reachable,
+                process_ids = holding.ProcessIds,
+            }),
+        }),
+    };
+
+    public static void Write(ClusterStatus status, TextWriter output)
+    {
+        var console = Tables.On(output);
+        var members = Tables.New("member", "role", "address", "state");
+        foreach (var member in status.Members)
+        {
+            Tables.Row(members, member.Name, member.Role, member.Address, member.State);
+        }
+
+        output.WriteLine($"Cluster {status.Cluster}, as {status.AnsweredBy} sees it");
+        console.Write(members);
+        foreach (var site in status.Sites)
+        {
+            output.WriteLine();
+            output.WriteLine(site.Primary.Length == 0
+                ? $"Site {site.Site}: no primary (epoch {site.Epoch}); consistent {VersionText.Name(site.Consistent)}"
+                : $"Site {site.Site}: primary {site.Primary} (epoch {site.Epoch}); newest {VersionText.Name(site.Newest)}, consistent {VersionText.Name(site.Consistent)}");
+            var table = Tables.New("node", "role", "stored", "verified", "warm", "lag", "app", "last decision");
+            foreach (var holding in site.Holdings)
+            {
+                Tables.Row(
+                    table, holding.Node, holding.Reachable ? holding.Role : holding.Role + " (unreachable)", VersionText.Name(holding.Stored), VersionText.Name(holding.Verified),
+                    VersionText.Name(holding.Warm), holding.LagSeconds == 0 ? "-" : $"{holding.LagSeconds:F1} s", holding.AppAddress, holding.Sentence);
+            }
+
+            console.Write(table);
+        }
+    }
+}
+
+/// <summary>Tables without colours or borders to count: plain enough for a log.</summary>
+internal static class Tables
+{
+    public static IAnsiConsole On(TextWriter output)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(output) });
+        if (Console.IsOutputRedirected)
+        {
+            console.Profile.Width = 200;
+        }
+
+        return console;
+    }
+
+    public static Table New(params string[] columns)
+    {
+        var table = new Table { Border = TableBorder.Minimal };
+        foreach (var column in columns)
+        {
+            table.AddColumn(new TableColumn(Markup.Escape(column)) { NoWrap = column is not "last decision" and not "path" });
+        }
+
+        return table;
+    }
+
+    public static void Row(Table table, params string[] cells) => table.AddRow(cells.Select(Markup.Escape).ToArray());
+}
