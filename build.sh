@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# What there is to do with this checkout: build | publish | test | bench | scenarios.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
+
+usage() {
+    cat <<'TEXT'
+usage: ./build.sh COMMAND
+  build       compile everything (Release)
+  publish     what ./mirror runs: the program and the sample wiki, compiled ahead of time, in .build/
+  test        install what tests need (when root, with apt), then run all tests; ends with "N passed, N failed"
+  scenarios   only the scenarios: real processes, real kills
+  bench       workloads and peers beside our own tools
+TEXT
+}
+
+# One line while it works, everything when it fails.
+quietly() {
+    local what=$1 log=.build/build.log
+    shift
+    mkdir -p .build
+    if [ -t 2 ]; then printf '%s ...\n' "$what" >&2; fi
+    "$@" >"$log" 2>&1 || { echo "$what failed:" >&2; grep -E 'error|warn' "$log" | sort -u | head -n 40 >&2 || tail -n 40 "$log" >&2; exit 1; }
+}
+
+build() { quietly "Building Mirror" dotnet build Mirror.sln -c Release; }
+
+# Published beside, then put in place: an interrupted build leaves the old program.
+publish_one() {
+    local project=$1 name=$2
+    rm -rf ".build/$name.new"
+    dotnet publish "$project" -c Release -r "$(rid)" --self-contained false -p:PublishReadyToRun=true -o ".build/$name.new"
+    rm -rf ".build/$name.old"
+    if [ -d ".build/$name" ]; then mv ".build/$name" ".build/$name.old"; fi
+    mv ".build/$name.new" ".build/$name"
+    rm -rf ".build/$name.old"
+}
+
+rid() { case $(uname -m) in x86_64) echo linux-x64 ;; aarch64) echo linux-arm64 ;; *) echo "this machine ($(uname -m)) is not supported" >&2; exit 1 ;; esac; }
+
+publish() {
+    mkdir -p .build
+    (
+        flock 9
+        touch .build/stamp.new
+        quietly "Building Mirror (the first time takes a minute)" publish_both
+        mv .build/stamp.new .build/stamp
+    ) 9>.build/lock
+}
+
+publish_both() {
+    publish_one src/Cli/Mirror.Cli.csproj mirror
+    publish_one samples/Wiki/Wiki.csproj wiki
+}
+
+# Debian packages the tests use. Without root, tests that need a missing one fail and name it.
+needs() {
+    local missing=()
+    command -v rsync >/dev/null || missing+=(rsync)
+    command -v setfattr >/dev/null || missing+=(attr)
+    command -v setfacl >/dev/null || missing+=(acl)
+    command -v docker-compose >/dev/null || missing+=(docker-compose)
+    [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing+=(postgresql)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" != 0 ]; then echo "Tests also need: ${missing[*]} (apt-get install ${missing[*]})" >&2; return 0; fi
+    quietly "Installing ${missing[*]}" sh -c "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${missing[*]}"
+}
+
+# Projects run one after another: real processes and two cores do not mix with parallel test runs.
+run_tests() {
+    local passed=0 failed=0 log summary
+    mkdir -p .build/tests
+    for project in "$@"; do
+        log=.build/tests/$(basename "$project" .csproj).log
+        dotnet test "$project" -c Release --no-build --logger "console;verbosity=normal" >"$log" 2>&1 || true
+        summary=$(grep -E '^ *(Passed|Failed|Total tests|Skipped): ' "$log" || true)
+        p=$(sed -nE 's/^ *Passed: ([0-9]+)$/\1/p' "$log" | tail -n 1)
+        f=$(sed -nE 's/^ *Failed: ([0-9]+)$/\1/p' "$log" | tail -n 1)
+        if [ -z "$summary" ]; then f=1; echo "$(basename "$project" .csproj) did not run:"; tail -n 30 "$log"; fi
+        printf '%-28s %5d passed %3d failed\n' "$(basename "$project" .csproj)" "${p:-0}" "${f:-0}"
+        if [ "${f:-0}" != 0 ]; then grep -A 25 -E '^ +Failed ' "$log" || true; fi
+        passed=$((passed + ${p:-0})); failed=$((failed + ${f:-0}))
+    done
+    echo
+    echo "$passed passed, $failed failed"
+    [ "$failed" = 0 ]
+}
+
+case ${1:-} in
+    build) build ;;
+    publish) publish ;;
+    test) needs; build; publish; run_tests $(ls tests/*/*.csproj | grep -vE 'tests/(Testing|GuardHost)/|Scenarios') tests/Scenarios/Mirror.Scenarios.csproj ;;
+    scenarios) needs; build; publish; run_tests tests/Scenarios/Mirror.Scenarios.csproj ;;
+    bench) build; shift; exec dotnet run --project bench/Mirror.Bench -c Release --no-build -- "$@" ;;
+    *) usage; exit 2 ;;
+esac
