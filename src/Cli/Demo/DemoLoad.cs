@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using System.Net.Http.Json;
 
 namespace Mirror.Cli.Demo;
 
@@ -122,7 +121,7 @@ internal sealed class DemoLoad : IAsyncDisposable
             Interlocked.Increment(ref writes);
             try
             {
-                using var body = JsonContent.Create(new { text = line });
+                using var body = new StringContent(line);
                 using var response = await client.PostAsync(new Uri($"/api/pages/{page}/append", UriKind.Relative), body, CancellationToken.None);
                 if (response.IsSuccessStatusCode)
                 {

@@ -16,8 +16,4 @@ public sealed partial record VersionRecord(
     long Entries,
     long Bytes,
     IReadOnlyList<string> Dumps,
-    ContentHash Chain)
-{
-    /// <summary>The chain hash this record has after a parent with the given one.</summary>
-    public ContentHash ChainFrom(ContentHash parentChain) => ChainOf(parentChain, this);
-}
+    ContentHash Chain);
