@@ -7,7 +7,7 @@ internal static class EntryRules
 {
     public const uint MaxMode = 0xfff;
     public const int MaxOwnerLength = 256;
-    public const int MaxXattrs = 1024;
+    public const int MaxXattrs = 16384;
     public const int MaxXattrName = 255;
     public const int MaxXattrValue = 65536;
 

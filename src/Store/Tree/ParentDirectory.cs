@@ -26,7 +26,7 @@ internal sealed class ParentDirectory(TreeHandle tree, bool openUp) : IDisposabl
             return descriptor;
         }
 
-        Forget();
+        Close();
         var opened = Open(parent);
         if (opened < 0)
         {
@@ -43,8 +43,17 @@ internal sealed class ParentDirectory(TreeHandle tree, bool openUp) : IDisposabl
         return descriptor = opened;
     }
 
-    /// <summary>Before a directory is removed or replaced: it, or one below it, may be the one kept open.</summary>
-    public void Forget()
+    /// <summary>Before a directory is removed or replaced: it, or one below it, may be the one kept open or opened up.</summary>
+    public void Forget(EntryPath removed)
+    {
+        Close();
+        foreach (var path in openedUp.Keys.Where(path => path.IsWithin(removed)).ToList())
+        {
+            openedUp.Remove(path);
+        }
+    }
+
+    public void Close()
     {
         if (descriptor >= 0)
         {
@@ -53,80 +62,111 @@ internal sealed class ParentDirectory(TreeHandle tree, bool openUp) : IDisposabl
         }
     }
 
-    /// <summary>What an entry says of a directory's mode replaces what was remembered of it.</summary>
-    public void ModeIsSet(EntryPath directory) => openedUp.Remove(directory);
-
-    /// <summary>Directories that were opened up and of which no entry spoke since get back the mode they had, deepest first.</summary>
-    public void Restore()
+    /// <summary>
+    /// The end of work on a tree, deepest directory first, because one that is closed hides those below: what an entry speaks of is handed to
+    /// <paramref name="apply"/>; any other directory that was opened up gets back the mode it had.
+    /// </summary>
+    public void Restore(IEnumerable<Entry> directories, Action<Entry> apply)
     {
-        foreach (var (path, mode) in openedUp.OrderByDescending(static pair => pair.Key))
+        var wanted = directories.ToDictionary(static entry => entry.Path);
+        if (openUp && !Posix.IsRoot)
         {
-            var directory = tree.OpenDirectory(path.Bytes, Posix.ReadOnly);
-            if (directory == -Errno.NotFound)
+            foreach (var path in wanted.Keys)
             {
-                continue;
+                // Only to open up what is above; whether it is there shows when the entry is applied.
+                _ = Of(path);
             }
+        }
 
-            PosixError.Check(directory, "open", tree.Root, path);
-            var error = Posix.ChangeMode(directory, mode);
-            Posix.Close(directory);
-            PosixError.Check(error, "set the mode of", tree.Root, path);
+        Close();
+        foreach (var path in wanted.Keys.Union(openedUp.Keys).OrderDescending())
+        {
+            if (wanted.TryGetValue(path, out var entry))
+            {
+                apply(entry);
+            }
+            else
+            {
+                GiveBack(path, openedUp[path]);
+            }
         }
 
         openedUp.Clear();
     }
 
-    public void Dispose() => Forget();
+    private void GiveBack(EntryPath path, uint mode)
+    {
+        var directory = PosixError.Check(tree.OpenDirectory(path.Bytes, Posix.ReadOnly), "open", tree.Root, path);
+        var error = Posix.ChangeMode(directory, mode);
+        Posix.Close(directory);
+        PosixError.Check(error, "set the mode of", tree.Root, path);
+    }
+
+    public void Dispose() => Close();
 
     private int Open(ReadOnlySpan<byte> path)
     {
-        if (openUp && !Posix.IsRoot)
+        var opened = tree.OpenDirectory(path, Posix.PathOnly);
+        if (!openUp || Posix.IsRoot)
+        {
+            return opened;
+        }
+
+        if (opened == -Errno.AccessDenied)
         {
             // From the top, since a directory that may not be entered hides those below.
-            var error = OpenUp(EntryPath.Root);
+            var error = OpenUp([]);
             for (var at = 0; error >= 0 && at < path.Length; at++)
             {
                 var slash = path[at..].IndexOf((byte)'/');
                 at = slash < 0 ? path.Length : at + slash;
-                error = OpenUp(EntryPath.Parse(path[..at]));
+                error = OpenUp(path[..at]);
             }
 
             if (error < 0)
             {
                 return error;
             }
+
+            opened = tree.OpenDirectory(path, Posix.PathOnly);
         }
 
-        return tree.OpenDirectory(path, Posix.PathOnly);
+        if (opened >= 0 && OpenUp(opened, path) is < 0 and var refused)
+        {
+            Posix.Close(opened);
+            return refused;
+        }
+
+        return opened;
     }
 
-    private int OpenUp(EntryPath path)
+    private int OpenUp(ReadOnlySpan<byte> path)
     {
-        var directory = tree.OpenDirectory(path.Bytes, Posix.PathOnly);
+        var directory = tree.OpenDirectory(path, Posix.PathOnly);
         if (directory < 0)
         {
             return directory;
         }
 
-        try
+        var error = OpenUp(directory, path);
+        Posix.Close(directory);
+        return error;
+    }
+
+    private int OpenUp(int directory, ReadOnlySpan<byte> path)
+    {
+        var error = Posix.Stat(directory, out FileStat stat);
+        if (error < 0 || stat.User != Posix.EffectiveUser || (stat.Permissions & OwnerAll) == OwnerAll)
         {
-            var error = Posix.Stat(directory, out FileStat stat);
-            if (error < 0 || stat.User != Posix.EffectiveUser || (stat.Permissions & OwnerAll) == OwnerAll)
-            {
-                return error;
-            }
-
-            error = Posix.ChangeMode(new EntryXattrs().ProcPath(directory), stat.Permissions | OwnerAll);
-            if (error >= 0)
-            {
-                openedUp.TryAdd(path, stat.Permissions);
-            }
-
             return error;
         }
-        finally
+
+        error = Posix.ChangeMode(new EntryXattrs().ProcPath(directory), stat.Permissions | OwnerAll);
+        if (error >= 0)
         {
-            Posix.Close(directory);
+            openedUp.TryAdd(EntryPath.Parse(path), stat.Permissions);
         }
+
+        return error;
     }
 }

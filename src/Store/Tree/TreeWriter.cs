@@ -117,7 +117,8 @@ public sealed class TreeWriter : IDisposable
         var error = Posix.Unlink(directory, path.Name);
         if (error == -Errno.IsDirectory)
         {
-            Forget();
+            leaders.Close();
+            parents.Forget(path);
             TreeRemoval.RemoveDirectory(tree, path);
         }
         else if (error != -Errno.NotFound)
@@ -129,14 +130,8 @@ public sealed class TreeWriter : IDisposable
     /// <summary>Directory times and modes last, deepest first, since writing inside a directory changes them.</summary>
     public void FinishDirectories(IEnumerable<Entry> directories)
     {
-        Forget();
-        foreach (var entry in directories.OrderByDescending(static entry => entry.Path))
-        {
-            ApplyToDirectory(entry, extraMode: 0, withTime: true);
-            parents.ModeIsSet(entry.Path);
-        }
-
-        parents.Restore();
+        leaders.Close();
+        parents.Restore(directories, entry => ApplyToDirectory(entry, extraMode: 0, withTime: true));
     }
 
     /// <summary>One barrier for all that was written: syncfs on the tree's file system.</summary>
@@ -250,16 +245,9 @@ public sealed class TreeWriter : IDisposable
         GiveName(path, name);
     }
 
-    /// <summary>Before a directory goes: it, or one below it, may be one that is kept open.</summary>
-    private void Forget()
-    {
-        parents.Forget();
-        leaders.Forget();
-    }
-
     private void CloseLinkTree()
     {
-        linkParents?.Restore();
+        linkParents?.Restore([], static _ => { });
         linkParents?.Dispose();
         linkTree?.Dispose();
         linkTree = null;

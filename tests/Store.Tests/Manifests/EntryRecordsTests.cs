@@ -91,6 +91,6 @@ public sealed class EntryRecordsTests
         ["huge attribute"] = static message => message.Xattrs[0].Value = ByteString.CopyFrom(new byte[65537]),
         ["attribute twice"] = static message => message.Xattrs.Add(message.Xattrs[0].Clone()),
         ["attributes out of order"] = static message => message.Xattrs.Insert(0, new XattrRecord { Name = ByteString.CopyFromUtf8("user.b") }),
-        ["too many attributes"] = static message => message.Xattrs.Add(Enumerable.Range(0, 2000).Select(static number => new XattrRecord { Name = ByteString.CopyFromUtf8($"user.b{number:d4}") })),
+        ["too many attributes"] = static message => message.Xattrs.Add(Enumerable.Range(0, 16384).Select(static number => new XattrRecord { Name = ByteString.CopyFromUtf8($"user.b{number:d5}") })),
     };
 }

@@ -170,9 +170,9 @@ public sealed class TreeRoundTripTests : IDisposable
             ln -s ../nowhere data/link; ln -P data/link data/link2; mkfifo -m 600 pipe; head -c 300000 /dev/urandom > data/random
             truncate -s 10M holes; printf middle | dd of=holes bs=1 seek=5000000 conv=notrunc status=none; printf end >> holes
             setfattr -n user.k -v v data data/random; setfacl -m u:54321:r index.html
-            chmod 6755 data/random; chmod 1777 'data/a b'; chmod 0 empty
+            chmod 6755 data/random; chmod 1777 'data/a b'
             touch -d '1969-07-20 20:17:40.123456789 UTC' index.html; touch -h -d '2001-01-01 00:00:00.000000001' data/link; touch -d '2038-01-19 03:14:08.5 UTC' data .
-            if [ "$(id -u)" = 0 ]; then chown 1:54321 data/random; chmod 6755 data/random; chown -h 1:1 data/link; mknod zero c 1 5; chown 54321 'data/a b'; fi
+            if [ "$(id -u)" = 0 ]; then chmod 0 empty; chown 1:54321 data/random; chmod 6755 data/random; chown -h 1:1 data/link; mknod zero c 1 5; chown 54321 'data/a b'; fi
             """, temporary.Make("a"));
 
         TreeLiteral.ReadFrom(temporary["a"]).WriteTo(temporary["b"]);

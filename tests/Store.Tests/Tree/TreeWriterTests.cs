@@ -170,7 +170,8 @@ public sealed class TreeWriterTests : IDisposable
         writer.Put(Described("old", EntryType.Fifo) with { MtimeUnixNs = long.MinValue });
 
         var kept = TreeScanner.Stat(temporary.Path, EntryPath.Parse("old"))!.Value.MtimeNs;
-        Assert.Equal(kept == long.MinValue ? [] : [EntryPath.Parse("old")], writer.Unset.Select(static path => path.Path));
+        Assert.Equal(kept == long.MinValue ? [] : [EntryPath.Parse("old")],
+            writer.Unset.Where(static path => path.Reason.Contains("modification time", StringComparison.Ordinal)).Select(static path => path.Path));
     }
 
     [RootFact]
