@@ -68,7 +68,7 @@ internal sealed class ParentDirectory(TreeHandle tree, bool openUp) : IDisposabl
     /// </summary>
     public void Restore(IEnumerable<Entry> directories, Action<Entry> apply)
     {
-        var wanted = directories.ToDictionary(static entry => entry.Path);
+        var wanted = directories.DistinctBy(static entry => entry.Path).ToDictionary(static entry => entry.Path);
         if (openUp && !Posix.IsRoot)
         {
             foreach (var path in wanted.Keys)

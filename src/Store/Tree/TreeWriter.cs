@@ -50,8 +50,8 @@ public sealed class TreeWriter : IDisposable
             throw new ArgumentException($"\"{entry.Path}\" is a {entry.Type}, which has no content to write.", nameof(entry));
         }
 
-        var (name, descriptor) = UnderTemporaryName(entry.Path, static (directory, name, _) =>
-            Posix.OpenAt(directory, name, Posix.ReadWrite | Posix.Create | Posix.Exclusive | Posix.NoFollow, NewFileMode), entry);
+        var (name, descriptor) = UnderTemporaryName(entry.Path, static (directory, name) =>
+            Posix.OpenAt(directory, name, Posix.ReadWrite | Posix.Create | Posix.Exclusive | Posix.NoFollow, NewFileMode));
         return new PendingFile(this, entry, name, new SafeFileHandle(PosixError.Check(descriptor, "create", Root, entry.Path), ownsHandle: true));
     }
 
@@ -86,10 +86,10 @@ public sealed class TreeWriter : IDisposable
                 PutDirectory(entry);
                 break;
             case EntryType.Symlink:
-                PutNode(entry, static (directory, name, entry) => Posix.MakeSymlink(entry.LinkTarget, directory, name));
+                PutNode(entry, (directory, name) => Posix.MakeSymlink(entry.LinkTarget, directory, name));
                 break;
             case EntryType.Fifo or EntryType.CharacterDevice or EntryType.BlockDevice:
-                PutNode(entry, static (directory, name, entry) =>
+                PutNode(entry, (directory, name) =>
                     Posix.MakeNode(directory, name, FileStat.TypeBits(entry.Type) | NewFileMode, entry.DeviceMajor, entry.DeviceMinor));
                 break;
             default:
@@ -198,7 +198,7 @@ public sealed class TreeWriter : IDisposable
 
     private void PutNode(Entry entry, MakeEntry make)
     {
-        var (name, error) = UnderTemporaryName(entry.Path, make, entry);
+        var (name, error) = UnderTemporaryName(entry.Path, make);
         if (error == -Errno.NotPermitted)
         {
             // Devices are root's. What stood here before is not what the version says, so it goes.
@@ -240,8 +240,8 @@ public sealed class TreeWriter : IDisposable
             return;
         }
 
-        var name = TemporaryName();
-        PosixError.Check(Posix.Link(from, source.Name, to, name), $"link \"{path}\" to", sourceRoot, source);
+        (var name, error) = UnderTemporaryName(path, (directory, name) => Posix.Link(from, source.Name, directory, name));
+        PosixError.Check(error, $"link \"{path}\" to", sourceRoot, source);
         GiveName(path, name);
     }
 
@@ -253,15 +253,15 @@ public sealed class TreeWriter : IDisposable
         linkTree = null;
     }
 
-    private delegate int MakeEntry(int directory, ReadOnlySpan<byte> name, Entry entry);
+    private delegate int MakeEntry(int directory, ReadOnlySpan<byte> name);
 
-    private (byte[] Name, int Result) UnderTemporaryName(EntryPath path, MakeEntry make, Entry entry)
+    private (byte[] Name, int Result) UnderTemporaryName(EntryPath path, MakeEntry make)
     {
         var directory = PosixError.Check(parents.Of(path), "open the directory of", Root, path);
         while (true)
         {
             var name = TemporaryName();
-            var result = make(directory, name, entry);
+            var result = make(directory, name);
             if (result != -Errno.Exists)
             {
                 return (name, result);

@@ -84,8 +84,18 @@ public sealed class TreeWriterTests : IDisposable
         second.Content.Write("22"u8);
         second.Commit();
         first.Commit();
+        foreach (var path in (string[])["pipe", "linked"])
+        {
+            writer.Put(Described(path, EntryType.Fifo));
+        }
 
-        Assert.Equal([".mirror-tmp-0", ".mirror-tmp-1", "d", "first"], Names());
+        // A new writer counts from the start again.
+        using var other = new TreeWriter(root);
+        other.LinkFrom(root, EntryPath.Parse("first"), EntryPath.Parse("linked"));
+
+        Assert.Equal([".mirror-tmp-0", ".mirror-tmp-1", "d", "first", "linked", "pipe"], Names());
+        Assert.Equal("left behind", File.ReadAllText(Path.Combine(root, ".mirror-tmp-1")));
+        Assert.Equal("1", File.ReadAllText(Path.Combine(root, "linked")));
         Assert.Equal(("1", "22"), (File.ReadAllText(Path.Combine(root, "first")), File.ReadAllText(Path.Combine(root, "d", "second"))));
     }
 
