@@ -14,12 +14,14 @@ internal sealed class PromisesSimulation
     private readonly PriorityQueue<Action, (double Time, long Order)> events = new();
     private readonly List<Process> processes = [];
     private readonly Dictionary<ulong, string> winners = [];
+    private readonly double slowness;
     private double time;
     private long order;
 
     public PromisesSimulation(int seed, int nodes, int witnesses)
     {
         random = new Random(seed);
+        slowness = random.NextDouble() * 0.4;
         string[] names = [.. Enumerable.Range(0, nodes).Select(number => $"n{number}")];
         string[] voters = [.. names, .. Enumerable.Range(0, witnesses).Select(number => $"w{number}")];
         rules = new("wiki", "n0", names, voters, true, TimeSpan.FromSeconds(2));
@@ -66,7 +68,7 @@ internal sealed class PromisesSimulation
             After(Delay(), arrives);
         }
 
-        double Delay() => random.NextDouble() < 0.05 ? random.NextDouble() * 6 : random.NextDouble() * 0.05;
+        double Delay() => random.NextDouble() < slowness ? random.NextDouble() * 6 : random.NextDouble() * 0.05;
     }
 
     private sealed class Process(PromisesSimulation world, string name, bool isNode)
@@ -124,7 +126,7 @@ internal sealed class PromisesSimulation
             if (lease is null || lease.Deadline is null || lease.HasEnded(Now))
             {
                 Stand();
-                Later(0.1 + (world.random.NextDouble() * 2), Turn);
+                Later(0.1 + (world.random.NextDouble() * world.random.NextDouble() * 8), Turn);
             }
             else if (world.random.NextDouble() < 0.03)
             {
