@@ -22,7 +22,8 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var pending = voters.Select(voter => voter.AskAsync(ask, probe, limit.Token)).ToList();
         var poll = new Poll(rules, ask, asked, []);
-        var timeUp = Task.Delay(rules.Lease / 4, time, limit.Token);
+        // Half the lease: what is granted later than that would hardly be worth having.
+        var timeUp = Task.Delay(rules.Lease / 2, time, limit.Token);
         Task? moment = null;
         while (pending.Count > 0 && !poll.IsWon)
         {

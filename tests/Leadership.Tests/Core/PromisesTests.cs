@@ -15,7 +15,7 @@ public sealed class PromisesTests
                 world.Run(3000);
                 Interlocked.Add(ref reigns, world.Reigns);
             },
-            iter: 300);
+            iter: 150);
 
         Assert.True(reigns > 1000, $"only {reigns} reigns: the worlds were too quiet to prove anything");
     }

@@ -308,7 +308,7 @@ public sealed class ElectionTests : IDisposable
             Assert.True(a.IsCanceled);
         }
 
-        Time.Until(() => trio.Voter("a").Ballot is { Epoch: 1, GivenBack: true }, withinSeconds: 1);
+        Time.Until(() => trio.Voter("a").Ballot is { Epoch: 1, GivenBack: true }, withinSeconds: 3);
     }
 
     private static ClusterSnapshot Said(params string[] names) => new(

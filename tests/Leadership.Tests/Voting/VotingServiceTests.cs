@@ -48,7 +48,6 @@ public sealed class VotingServiceTests(ITestOutputHelper output) : IAsyncLifetim
     public async Task Over_the_wire_a_primary_is_appointed_and_when_it_is_gone_another()
     {
         var lease = await WinAsync("a");
-        Assert.Equal(1ul, lease.Epoch);
         verified["b"] = V(1, 5);
         var next = WinAsync("b");
         await Task.Delay(cluster.Config.Cluster.Lease * 1.5, TimeProvider.System);
@@ -62,7 +61,7 @@ public sealed class VotingServiceTests(ITestOutputHelper output) : IAsyncLifetim
         await using var taken = await next;
         var took = TimeProvider.System.GetElapsedTime(killed);
         output.WriteLine($"appointed {took.TotalSeconds:0.000} s after the kill, lease {cluster.Config.Cluster.Lease.TotalSeconds:0} s");
-        Assert.Equal(2ul, taken.Epoch);
+        Assert.True(taken.Epoch > lease.Epoch, $"{taken.Epoch} after {lease.Epoch}");
         Assert.InRange(took, TimeSpan.FromSeconds(1), cluster.Config.Cluster.Lease + TimeSpan.FromSeconds(5));
     }
 
@@ -77,7 +76,7 @@ public sealed class VotingServiceTests(ITestOutputHelper output) : IAsyncLifetim
         await using var taken = await next;
 
         output.WriteLine($"taken {TimeProvider.System.GetElapsedTime(given).TotalMilliseconds:0} ms after it was given back");
-        Assert.Equal(2ul, taken.Epoch);
+        Assert.True(taken.Epoch > lease.Epoch, $"{taken.Epoch} after {lease.Epoch}");
         Assert.InRange(TimeProvider.System.GetElapsedTime(given), TimeSpan.Zero, cluster.Config.Cluster.Lease * 0.8);
     }
 
@@ -92,7 +91,7 @@ public sealed class VotingServiceTests(ITestOutputHelper output) : IAsyncLifetim
         Assert.Contains("asks only in its own name", ask.Reason);
 
         await using var lease = await WinAsync("a");
-        var back = await client.GiveBackAsync(new GiveBackRequest { Site = "wiki", Epoch = 1, Holder = "a" });
+        var back = await client.GiveBackAsync(new GiveBackRequest { Site = "wiki", Epoch = lease.Epoch, Holder = "a" });
         Assert.False(back.Accepted);
         Assert.True(lease.IsHeld);
     }
