@@ -30,7 +30,7 @@ public static class LeadershipServices
 
     private static IServiceCollection AddMembership(this IServiceCollection services, MirrorConfig config, MemberConfig member, MemberIdentity identity)
     {
-        var catalogue = new GossipCatalogue(config, member.Name);
+        var catalogue = new GossipCatalogue(config, member.Name, TimeProvider.System);
         return services
             .AddSingleton<ICatalogue>(catalogue)
             .AddSingleton(provider => new ClusterNode(

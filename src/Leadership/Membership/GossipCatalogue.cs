@@ -8,7 +8,11 @@ namespace Mirror.Leadership.Membership;
 /// </summary>
 internal sealed class GossipCatalogue : ICatalogue
 {
+    // Longer than the spreading itself takes: an actor system that is going down answers nothing, and nobody may wait for it.
+    private static readonly TimeSpan SpreadWithin = TimeSpan.FromSeconds(1);
+
     private readonly string self;
+    private readonly TimeProvider time;
     private readonly Lock guard = new();
     private readonly SortedDictionary<(string Site, string Node), SiteHolding> holdings = [];
     private readonly Dictionary<string, SiteHolding> said = [];
@@ -16,8 +20,9 @@ internal sealed class GossipCatalogue : ICatalogue
     private Func<SiteHolding, Task>? spread;
     private volatile ClusterSnapshot current;
 
-    public GossipCatalogue(MirrorConfig config, string self)
+    public GossipCatalogue(MirrorConfig config, string self, TimeProvider time)
     {
+        this.time = time;
         this.self = self;
         current = new(
             config.Members.Values.ToDictionary(member => member.Name, member => Describe(member, member.Name == self ? "joining" : "absent", member.Name == self)), []);
@@ -44,7 +49,7 @@ internal sealed class GossipCatalogue : ICatalogue
         }
     }
 
-    public Task PublishAsync(SiteHolding holding, CancellationToken cancellation)
+    public async Task PublishAsync(SiteHolding holding, CancellationToken cancellation)
     {
         if (holding.Node != self)
         {
@@ -61,7 +66,19 @@ internal sealed class GossipCatalogue : ICatalogue
         }
 
         // Without an actor system, at the start or while it starts anew, this is said as soon as there is one.
-        return now is null ? Task.CompletedTask : now(holding).WaitAsync(cancellation);
+        if (now is null)
+        {
+            return;
+        }
+
+        try
+        {
+            await now(holding).WaitAsync(SpreadWithin, time, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            // It stands in this member's own catalogue, and is said again by the next actor system.
+        }
     }
 
     internal static ClusterMember Describe(MemberConfig member, string state, bool reachable) =>
