@@ -112,7 +112,7 @@ internal sealed partial class NodeSites(
             served.Open(store);
             var runner = new SiteRunner(new SiteContext(
                 config, member, site, store, elections.Of(site.Name), catalogue, epochs, peers, new SiteApps(site, member, guard, time), served,
-                new SiteStatus(site.Name, member.Name, catalogue, epochs, guard), time, logs.CreateLogger("Mirror.Site." + site.Name)));
+                new SiteStatus(store, member.Name, catalogue, epochs, guard), time, logs.CreateLogger("Mirror.Site." + site.Name)));
             running.Add(runner);
             sites.Add((Task.Run(() => RunAsync(runner), CancellationToken.None), store));
         }

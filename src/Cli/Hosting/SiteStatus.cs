@@ -8,10 +8,10 @@ using Mirror.Store.Versions;
 namespace Mirror.Cli.Hosting;
 
 /// <summary>What this node tells the cluster of one site: kept here in one place, and published whole at every change.</summary>
-internal sealed class SiteStatus(string site, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard)
+internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard)
 {
     private readonly Lock gate = new();
-    private SiteHolding last = new(site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
+    private SiteHolding last = new(store.Site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
 
     public SiteHolding Current
     {
@@ -31,8 +31,11 @@ internal sealed class SiteStatus(string site, string node, ICatalogue catalogue,
         lock (gate)
         {
             now = last = new SiteHolding(
-                site, node, role, epoch ?? epochs.Highest(site), PositionOf(stored), PositionOf(verified?.Id ?? default), PositionOf(warm),
-                apps?.Address, verified?.Time, sentence, [Environment.ProcessId, guard.ProcessId, .. apps?.ProcessIds ?? []]);
+                store.Site, node, role, epoch ?? epochs.Highest(store.Site), PositionOf(stored), PositionOf(verified?.Id ?? default), PositionOf(warm),
+                apps?.Address, verified?.Time, sentence, [Environment.ProcessId, guard.ProcessId, .. apps?.ProcessIds ?? []])
+            {
+                Base = BaseOf(verified),
+            };
         }
 
         return catalogue.PublishAsync(now, cancellation);
@@ -46,6 +49,11 @@ internal sealed class SiteStatus(string site, string node, ICatalogue catalogue,
             last = last with { Sentence = sentence };
         }
     }
+
+    // The version this one's epoch grew from, where this node knows it: by that, holders of a new epoch count for the one before.
+    private Position BaseOf(VersionRecord? verified) => verified is null
+        ? default
+        : PositionOf(store.Versions.FirstOrDefault(kept => kept.Record.Id == new VersionId(verified.Id.Epoch, 1))?.Record.Parent ?? default);
 
     public static Position PositionOf(VersionId id) => new(id.Epoch, id.Sequence);
 }

@@ -24,8 +24,7 @@ internal static class StatusReport
         var primary = snapshot.PrimaryOf(site.Name);
         var newest = holdings.Select(holding => holding.Verified).DefaultIfEmpty().Max();
         var newestTime = holdings.Where(holding => holding.Verified == newest).Max(holding => holding.NewestTime);
-        var consistent = Consistency.Latest(
-            holdings.Select(holding => new NodeHolding(holding.Node, holding.Verified, default, Reachable(snapshot, holding.Node))), Elections.RulesOf(site, config.Cluster));
+        var consistent = snapshot.LatestConsistent(Elections.RulesOf(site, config.Cluster));
         var state = new SiteState
         {
             Site = site.Name,
