@@ -6,7 +6,8 @@ namespace Mirror.Store.Slots;
 /// </summary>
 internal interface IStoreDisk
 {
-    void CreateDirectory(string op, string path);
+    /// <param name="passable">Others may go through it to what they may see below (0711); else it is the store's alone (0700). One that is there stays as it is.</param>
+    void CreateDirectory(string op, string path, bool passable = false);
 
     /// <summary>Writes a whole new file, mode 0600, and syncs it. The name is not durable before its directory is synced.</summary>
     void WriteFile(string op, string path, ReadOnlySpan<byte> content);

@@ -13,8 +13,11 @@ internal sealed partial class StoreDisk : IStoreDisk
 
     private const int ReadOnlyDirectoryCloseOnExec = 0x80000 | 0x10000;
 
-    public void CreateDirectory(string op, string path) =>
-        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    public void CreateDirectory(string op, string path, bool passable)
+    {
+        const UnixFileMode Own = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+        Directory.CreateDirectory(path, passable ? Own | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute : Own);
+    }
 
     public void WriteFile(string op, string path, ReadOnlySpan<byte> content)
     {

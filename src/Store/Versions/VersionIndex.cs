@@ -38,6 +38,17 @@ internal sealed class VersionIndex : IDisposable
     /// <param name="create">Makes a new index for this site; otherwise one must be there.</param>
     public static VersionIndex Open(string path, bool create, string site, ulong blockSeed)
     {
+        if (create)
+        {
+            // SQLite would make it readable for everybody, and its log with the same mode.
+            using var own = new FileStream(path, new FileStreamOptions
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            });
+        }
+
         var connection = new SqliteConnection(new SqliteConnectionStringBuilder
         {
             DataSource = path,

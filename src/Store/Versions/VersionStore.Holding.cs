@@ -8,6 +8,9 @@ namespace Mirror.Store.Versions;
 // Holding: versions arrive as packs, are made in the idle slot, and become current by one rename.
 public sealed partial class VersionStore
 {
+    /// <summary>The head before this one: most often what the idle slot holds, so that its manifest need not be read from a pack.</summary>
+    private (VersionId Version, Manifest Manifest)? lastHead;
+
     /// <summary>
     /// Applies a pack that leads from <see cref="Head"/> (or from nothing: then contents are taken from the tree at hand wherever it has them) in the idle slot.
     /// Everything is durable when this returns; <see cref="Head"/> has moved; <see cref="Current"/> has not. A fill that brings contents the tree should have heals: the idle slot
@@ -135,6 +138,7 @@ public sealed partial class VersionStore
         });
         journal.Clear();
         disk.DeleteTree("stage: drop scratch", ScratchDirectory);
+        lastHead = head is null ? lastHead : (head.Id, before.HeadManifest);
         state = before with
         {
             Head = pack.Version,
@@ -193,7 +197,7 @@ public sealed partial class VersionStore
     /// <summary>The manifest of what a slot holds; null when it must be made anew.</summary>
     private Manifest? HeldBy(string slot) =>
         state.Slots.TryGetValue(slot, out var version) && slots.Exists(slot) && state.Find(version) is { } row
-            ? state.Graph(catalogue).Find(version, row.Record.Root)
+            ? lastHead is { } kept && kept.Version == version && kept.Manifest.Root == row.Record.Root ? kept.Manifest : state.Graph(catalogue).Find(version, row.Record.Root)
             : null;
 
     private void RefuseStranger(PackReader pack)

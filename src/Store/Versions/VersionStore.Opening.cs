@@ -12,9 +12,9 @@ public sealed partial class VersionStore
 {
     private const int FormatVersion = 1;
     private const string FormatName = "mirror-store";
-    private static readonly string[] subdirectories = ["slots", "history", "outbox", "inbox"];
+    private static readonly string[] ownDirectories = ["history", "outbox", "inbox"];
 
-    /// <param name="directory">Created when absent (0700).</param>
+    /// <param name="directory">Created when absent (0711: the trees in it can be reached, all else is 0700).</param>
     /// <param name="privatePaths">Paths inside slots that belong to apps (live database files) and are no part of a version.</param>
     /// <exception cref="StoreException">Locked by another process, of a newer format, or another site's.</exception>
     public static Task<VersionStore> OpenAsync(
@@ -29,13 +29,15 @@ public sealed partial class VersionStore
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The store owns the lock and the index; both are disposed here when it does not come to be.")]
     private static VersionStore Open(string directory, string site, TimeProvider time, IStoreDisk disk, Func<EntryPath, bool> privatePaths)
     {
-        disk.CreateDirectory("open: create store", directory);
+        // A root that became the link to `current` is entered by web servers and apps of other users: they pass through, and the trees' own modes decide.
+        disk.CreateDirectory("open: create store", directory, passable: true);
         var storeLock = TakeLock(directory);
         VersionIndex? index = null;
         try
         {
             CheckFormat(directory, disk);
-            foreach (var name in subdirectories)
+            disk.CreateDirectory("open: create slots", Path.Combine(directory, "slots"), passable: true);
+            foreach (var name in ownDirectories)
             {
                 disk.CreateDirectory("open: create directory", Path.Combine(directory, name));
             }

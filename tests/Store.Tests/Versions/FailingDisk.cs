@@ -17,7 +17,7 @@ internal sealed class FailingDisk(int failAt, bool forGood) : IStoreDisk
 
     public string? Failed { get; private set; }
 
-    public void CreateDirectory(string op, string path) => Change(op, () => real.CreateDirectory(op, path));
+    public void CreateDirectory(string op, string path, bool passable) => Change(op, () => real.CreateDirectory(op, path, passable));
 
     public void WriteFile(string op, string path, ReadOnlySpan<byte> content)
     {
