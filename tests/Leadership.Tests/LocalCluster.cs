@@ -51,7 +51,7 @@ internal sealed class LocalCluster : IDisposable
 
     public MemberIdentity Identity(string name, string pki = "pki") => MemberIdentity.Load(scratch.At(pki), name, TimeProvider.System);
 
-    public GossipCatalogue Catalogue(string name) => new(Config, name);
+    public GossipCatalogue Catalogue(string name) => new(Config, name, TimeProvider.System);
 
     public ClusterNode Member(string name, GossipCatalogue catalogue) => new(Config, Config.Members[name], Identity(name), catalogue, TimeProvider.System, Logs);
 

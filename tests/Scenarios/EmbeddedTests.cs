@@ -56,7 +56,7 @@ public sealed class EmbeddedTests
         Assert.False(Directory.Exists(Path.Combine(scratch.Path, "out")));
         Assert.Equal(["page"], Directory.GetFileSystemEntries(source).Select(Path.GetFileName));
 
-        await File.WriteAllTextAsync(Path.Combine(store, "format"), "mirror store 99\n");
+        await File.WriteAllTextAsync(Path.Combine(store, "format"), "mirror-store 99\n");
         await FailsAsync("newer", ["versions", "--store", store]);
     }
 

@@ -79,7 +79,8 @@ internal sealed class ClusterPlan
                 suppress-validation = false
                 require-mutual-authentication = true
               }
-              connection-timeout = 2s
+              # Also the limit of the association's own handshake: a machine busy starting everything at once needs longer than a quiet one.
+              connection-timeout = 10s
               batching.enabled = false
               server-socket-worker-pool { pool-size-min = 1, pool-size-max = 1 }
               client-socket-worker-pool { pool-size-min = 1, pool-size-max = 1 }

@@ -120,7 +120,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         await warmer.StopAsync();
     }
 
-    private bool Behind => store.Head is { } head && store.Current?.Id != head.Id;
+    private bool Behind => !store.IsHeadCurrent;
 
     private async Task NextTurnAsync()
     {

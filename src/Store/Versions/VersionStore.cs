@@ -85,6 +85,9 @@ public sealed partial class VersionStore : IAsyncDisposable
     /// <exception cref="StoreException">The store holds no version.</exception>
     public string HeadSlot => state.Mode == StoreMode.CapturingRoot ? "live" : state.HeadSlot ?? throw NothingHeld();
 
+    /// <summary>False while the head waits in the idle slot for a flip: a newer version, or the same one built anew because its tree was damaged.</summary>
+    public bool IsHeadCurrent => state is { Head: null } || state is { HeadSlot: { } head } at && head == at.CurrentSlot;
+
     /// <summary>The live tree while capturing, also after a restart; null while holding.</summary>
     public LiveTree? Live => state switch
     {
