@@ -34,7 +34,7 @@ internal sealed class Asking : IDisposable
     /// <param name="member">The member to ask; null for any that runs on this machine.</param>
     public static Asking Open(string? configFile, string? member, Func<MemberConfig, bool>? suits = null)
     {
-        member ??= Environment.GetEnvironmentVariable("MIRROR_NODE");
+        member ??= ClusterOptions.FromEnvironment("MIRROR_NODE");
         var config = ClusterOptions.Load(configFile, member);
         if (member is null)
         {

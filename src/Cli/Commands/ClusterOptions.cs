@@ -23,7 +23,7 @@ internal static class ClusterOptions
     public static Option<string?> Site() => new("--site", "-s") { Description = "The site. Default: the only one in the configuration." };
 
     public static string FindConfig(string? given) =>
-        given ?? Environment.GetEnvironmentVariable("MIRROR_CONFIG") ?? places.FirstOrDefault(File.Exists)
+        given ?? FromEnvironment("MIRROR_CONFIG") ?? places.FirstOrDefault(File.Exists)
         ?? throw new CommandException($"no configuration: looked for {string.Join(" and ", places)}. Name one with --config, or make one with `mirror init`.", ExitCode.Configuration);
 
     public static MirrorConfig Load(string? given, string? member) => ConfigFile.Load(FindConfig(given), member, EnvironmentVariables());
@@ -31,7 +31,7 @@ internal static class ClusterOptions
     /// <summary>The configuration as a member sees it, and that member.</summary>
     public static (MirrorConfig Config, MemberConfig Member) LoadFor(string? given, string? member, MemberKind? kind = null)
     {
-        var name = member ?? Environment.GetEnvironmentVariable("MIRROR_NODE") ?? Environment.MachineName.Split('.')[0].ToLowerInvariant();
+        var name = member ?? FromEnvironment("MIRROR_NODE") ?? Environment.MachineName.Split('.')[0].ToLowerInvariant();
         var config = Load(given, name);
         if (!config.Members.TryGetValue(name, out var found))
         {
@@ -60,6 +60,9 @@ internal static class ClusterOptions
             ? config.Sites.Keys.First()
             : throw new CommandException($"which site? Say --site with one of {string.Join(", ", config.Sites.Keys)}.", ExitCode.Usage);
     }
+
+    /// <summary>Null when the variable is unset or empty.</summary>
+    public static string? FromEnvironment(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 
     public static Dictionary<string, string> EnvironmentVariables() =>
         Environment.GetEnvironmentVariables().Cast<DictionaryEntry>().ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? "", StringComparer.Ordinal);

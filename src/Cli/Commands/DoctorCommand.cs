@@ -21,7 +21,7 @@ internal static class DoctorCommand
         command.SetRun(async (parsed, shown, cancellation) =>
         {
             var file = ClusterOptions.FindConfig(parsed.GetValue(config));
-            var name = parsed.GetValue(member) ?? Environment.GetEnvironmentVariable("MIRROR_NODE");
+            var name = parsed.GetValue(member) ?? ClusterOptions.FromEnvironment("MIRROR_NODE");
             if (name is not null)
             {
                 ClusterOptions.LoadFor(file, name);
