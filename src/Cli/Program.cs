@@ -23,5 +23,6 @@ var root = new RootCommand("Mirror keeps a hot rollover of a site: files, databa
     GuardCommand.Create(),
 };
 
-var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+// Ctrl-C and SIGTERM cancel the command, which then stops what it started, in order.
+var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) };
 return args is ["--version"] ? Shown.Version() : await root.Parse(args).InvokeAsync(configuration);
