@@ -58,6 +58,9 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
     public IReadOnlyDictionary<string, ReplicaHolding> Replicas => replicas;
 
+    /// <summary>Ends when the role is left; fails when capturing met a fault nobody foresaw: then this process should not go on as if all were well.</summary>
+    public Task Watching => loop.Running;
+
     /// <summary>Starts with a capture, so that the reign begins with a version of its own.</summary>
     /// <param name="spool">Directory for database dumps, private to this site.</param>
     public static async Task<PrimaryRole> EnterAsync(

@@ -7,6 +7,7 @@ using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
+using Mirror.Node.Listening;
 using Mirror.Node.Wire;
 using CaptureException = Mirror.Primary.Capture.CaptureException;
 using Mirror.Primary.Publish;
@@ -59,6 +60,7 @@ internal sealed partial class ControlService(
 
     public override async Task<CaptureReply> Capture(CaptureRequest request, ServerCallContext context)
     {
+        RequireOperator(context);
         if (sites.Find(request.Site)?.Reign is not { } reign)
         {
             return await PrimaryOf(request.Site).CaptureAsync(request, cancellationToken: context.CancellationToken);
@@ -86,6 +88,7 @@ internal sealed partial class ControlService(
 
     public override async Task Promote(PromoteRequest request, IServerStreamWriter<PromoteProgress> responseStream, ServerCallContext context)
     {
+        RequireOperator(context);
         var site = config.Sites.GetValueOrDefault(request.Site)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"There is no site {request.Site} in the configuration."));
         var snapshot = catalogue.Current;
@@ -164,6 +167,7 @@ internal sealed partial class ControlService(
     private async Task ReportAsync(
         IServerStreamWriter<Progress> responseStream, ServerCallContext context, Func<IProgress<StoreProgress>, CancellationToken, Task<Progress>> work)
     {
+        RequireOperator(context);
         var latest = new LatestProgress();
         var working = work(latest, context.CancellationToken);
         while (!working.IsCompleted)
@@ -223,6 +227,16 @@ internal sealed partial class ControlService(
 
     private VersionStore StoreOf(string site) => sites.Find(site)?.Context.Store
         ?? throw new RpcException(new Status(StatusCode.NotFound, $"{member.Name} does not hold the site {site}; ask one of its nodes with --node."));
+
+    // Proxies face strangers and witnesses hold nothing: neither has a reason to change anything.
+    private static void RequireOperator(ServerCallContext context)
+    {
+        var caller = Callers.CallerOf(context);
+        if (!caller.IsLocal && caller.Kind is not ("admin" or "node"))
+        {
+            throw new RpcException(new Status(StatusCode.PermissionDenied, $"{caller.Name} is a {caller.Kind}; only an admin, a node, or the control socket may ask for this."));
+        }
+    }
 
     private static bool Reachable(ClusterSnapshot snapshot, string node) => snapshot.Members.TryGetValue(node, out var found) && found.Reachable;
 

@@ -3,7 +3,6 @@ using Microsoft.Extensions.Logging;
 using Mirror.Leadership.Membership;
 using Mirror.Node.Configuration;
 using Mirror.Node.Wire;
-using Mirror.Primary.Capture;
 
 namespace Mirror.Cli.Hosting;
 
@@ -21,6 +20,11 @@ internal sealed partial class Handover(SiteContext context, PrimaryReign reign, 
     public async Task<string?> RunAsync(Func<string, Task> step, CancellationToken cancellation)
     {
         var site = context.Site.Name;
+        if (!reign.TryBeginHandover())
+        {
+            return $"Another switchover of {site} is under way; `mirror status` shows its end.";
+        }
+
         var began = context.Time.GetTimestamp();
         try
         {
@@ -38,8 +42,9 @@ internal sealed partial class Handover(SiteContext context, PrimaryReign reign, 
             await step($"waiting until {successor} is warm at {reign.Role.Newest!.Id}");
             await WarmAsync(cancellation);
         }
-        catch (Exception failure) when (failure is CaptureException or RpcException or TimeoutException or OperationCanceledException)
+        catch (Exception failure) when (!reign.Lease.Lost.IsCancellationRequested)
         {
+            // Whatever it was: users must not be left waiting.
             Log.Undone(context.Logger, site, successor, failure.Message);
             await reign.ResumeAsync(CancellationToken.None);
             await ReleaseAsync();

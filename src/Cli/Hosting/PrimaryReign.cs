@@ -24,6 +24,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     private readonly TaskCompletionSource handedOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private AppSet? apps;
     private SiteRole shown = SiteRole.Primary;
+    private int handingOver;
 
     private PrimaryReign(SiteContext context, Lease lease, LiveTree live, PrimaryRole role, AppSet? apps)
     {
@@ -99,8 +100,13 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
             using var turn = CancellationTokenSource.CreateLinkedTokenSource(stopping, lease.Lost);
             var newer = role.NewerThanAsync(seen, turn.Token);
             var ended = shown == SiteRole.Primary && apps is not null ? apps.Failed : null;
-            var first = await Task.WhenAny([lost.Task, handedOver.Task, newer, .. ended is null ? Array.Empty<Task>() : [ended]]);
+            var first = await Task.WhenAny([lost.Task, handedOver.Task, role.Watching, newer, .. ended is null ? Array.Empty<Task>() : [ended]]);
             await turn.CancelAsync();
+            if (first == role.Watching)
+            {
+                await role.Watching;
+            }
+
             if (first == ended)
             {
                 await ReviveAsync(await ended!, stopping);
@@ -127,6 +133,9 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
 
     // Handing over, step by step; Handover drives it.
 
+    /// <summary>One hand-over at a time. True for who may begin.</summary>
+    public bool TryBeginHandover() => Interlocked.CompareExchange(ref handingOver, 1, 0) == 0;
+
     public Task PublishHandingOverAsync(string sentence)
     {
         shown = SiteRole.HandingOver;
@@ -150,6 +159,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         }
 
         shown = SiteRole.Primary;
+        Volatile.Write(ref handingOver, 0);
         await PublishAsync($"primary in epoch {lease.Epoch}; the hand-over did not come about");
     }
 

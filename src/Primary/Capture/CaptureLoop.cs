@@ -16,18 +16,20 @@ internal sealed partial class CaptureLoop(
     // One touch is as good as many: they only say "look".
     private readonly Channel<bool> touches = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private FileSystemWatcher? watcher;
-    private Task running = Task.CompletedTask;
+
+    /// <summary>Ends when the role is left; fails on a fault nobody foresaw.</summary>
+    public Task Running { get; private set; } = Task.CompletedTask;
 
     public void Start(CancellationToken leaving)
     {
         watcher = Watch();
-        running = RunAsync(leaving);
+        Running = RunAsync(leaving);
     }
 
     public async ValueTask DisposeAsync()
     {
         watcher?.Dispose();
-        await running;
+        await Running;
     }
 
     private async Task RunAsync(CancellationToken leaving)

@@ -21,7 +21,7 @@ public sealed partial class ReplicationService(
     MirrorConfig config, ServedSites sites, IEpochGate epochs, TimeProvider time, ILogger<ReplicationService> logger) : Replication.ReplicationBase
 {
     private const int chunkLength = 256 << 10;
-    private const int mostHaves = 64 << 20;
+    private const int mostHaves = 8 << 20;
     private static readonly TimeSpan heartbeat = TimeSpan.FromSeconds(1);
 
     public override async Task Follow(FollowRequest request, IServerStreamWriter<FollowFrame> responseStream, ServerCallContext context)

@@ -41,12 +41,12 @@ public sealed class SiteDumps
         }
 
         Directory.CreateDirectory(spool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        RemoveStrays();
         foreach (var (database, dump) in dumps)
         {
-            var target = Path.Combine(spool, Path.GetRelativePath(SlotDatabases.Dumps, SlotDatabases.DumpPath(database)));
             try
             {
-                await dump.WriteAsync(target, cancellation);
+                await dump.WriteAsync(TargetOf(database), cancellation);
             }
             catch (Exception failure) when (failure is not (OperationCanceledException or CaptureException))
             {
@@ -54,6 +54,25 @@ public sealed class SiteDumps
             }
         }
     }
+
+    // What a crash left half-written, and dumps of databases the site no longer has, are no part of the next version.
+    private void RemoveStrays()
+    {
+        var known = dumps.Select(dump => TargetOf(dump.Database)).ToHashSet();
+        foreach (var stray in Directory.GetFileSystemEntries(spool).Where(entry => !known.Contains(entry)))
+        {
+            if (Directory.Exists(stray))
+            {
+                Directory.Delete(stray, recursive: true);
+            }
+            else
+            {
+                File.Delete(stray);
+            }
+        }
+    }
+
+    private string TargetOf(DatabaseConfig database) => Path.Combine(spool, Path.GetRelativePath(SlotDatabases.Dumps, SlotDatabases.DumpPath(database)));
 }
 
 /// <summary>One database's way of becoming ordinary files.</summary>
