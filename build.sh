@@ -11,7 +11,7 @@ usage: ./build.sh COMMAND
   publish     what ./mirror runs: the program and the sample wiki, compiled ahead of time, in .build/
   test        install what tests need (when root, with apt), then run all tests; ends with "N passed, N failed"
   scenarios   only the scenarios: real processes, real kills
-  bench       workloads and peers beside our own tools
+  bench       whole processes beside rsync, pairwise (bench 5: five runs each)
 TEXT
 }
 
@@ -92,6 +92,6 @@ case ${1:-} in
     publish) publish ;;
     test) needs; build; publish; run_tests $(ls tests/*/*.csproj | grep -vE 'tests/(Testing|GuardHost|ShopApp)/|Scenarios') tests/Scenarios/Mirror.Scenarios.csproj ;;
     scenarios) needs; build; publish; run_tests tests/Scenarios/Mirror.Scenarios.csproj ;;
-    bench) build; shift; exec dotnet run --project bench/Mirror.Bench -c Release --no-build -- "$@" ;;
+    bench) build; publish; shift; exec dotnet run --project bench/Mirror.Bench -c Release --no-build -- "$@" ;;
     *) usage; exit 2 ;;
 esac
