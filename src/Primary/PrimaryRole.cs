@@ -32,8 +32,10 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly ILogger logger;
     private readonly SemaphoreSlim capturing = new(1, 1);
     private readonly CancellationTokenSource left = new();
+    private readonly CancellationToken leaving;
     private readonly ConcurrentDictionary<string, ReplicaHolding> replicas = new(StringComparer.Ordinal);
     private readonly CaptureLoop loop;
+    private int disposed;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private PrimaryRole(SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger)
@@ -45,6 +47,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         this.time = time;
         this.logger = logger;
         Epoch = epoch;
+        leaving = left.Token;
         filter = PathFilter.For(site);
         dumps = new SiteDumps(site, live.Tree, live.Slot, spool);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
@@ -71,13 +74,13 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         {
             await role.CaptureAsync(allowMassDelete: false, cancellation);
         }
-        catch (CaptureException failure)
+        catch (Exception failure) when (failure is CaptureException or IOException or UnauthorizedAccessException)
         {
             // The site is served all the same; the loop tries again, and says so each time.
             Log.CaptureFailed(logger, site.Name, failure.Message);
         }
 
-        role.loop.Start(role.left.Token);
+        role.loop.Start(role.leaving);
         return role;
     }
 
@@ -85,7 +88,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     /// <exception cref="CaptureException"/>
     public async Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation)
     {
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, left.Token);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
         await capturing.WaitAsync(linked.Token);
         try
         {
@@ -113,25 +116,15 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     }
 
     /// <summary>Completes when a version newer than <paramref name="seen"/> is there.</summary>
-    public async Task NewerThanAsync(VersionId seen, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            var next = Volatile.Read(ref changed);
-            if (store.Head is { } head && head.Id > seen)
-            {
-                return;
-            }
-
-            await next.Task.WaitAsync(cancellation);
-        }
-    }
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public Task NewerThanAsync(VersionId seen, CancellationToken cancellation) =>
+        UntilAsync(() => store.Head is { } head && head.Id > seen, cancellation);
 
     /// <summary>Captures, then writes one pack from nothing to the new head with every content the receiver lacks. The caller deletes the file.</summary>
     /// <exception cref="CaptureException">The site changes faster than it can be read.</exception>
     public async Task<string> WriteFillAsync(IReadOnlySet<ContentHash> receiverHas, CancellationToken cancellation)
     {
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, left.Token);
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
         var path = Path.Combine(store.OutboxDirectory, $"fill-{Guid.NewGuid():N}.tmp");
         await capturing.WaitAsync(linked.Token);
         try
@@ -182,42 +175,48 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     }
 
     /// <summary>How many nodes (this one included) hold a version verified; waits until <paramref name="copies"/> do.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
     public async Task<int> WaitForCopiesAsync(VersionId version, int copies, CancellationToken cancellation)
     {
-        while (true)
-        {
-            var next = Volatile.Read(ref changed);
-            var holding = 1 + replicas.Values.Count(replica => replica.Verified >= version);
-            if (holding >= copies)
-            {
-                return holding;
-            }
-
-            await next.Task.WaitAsync(cancellation);
-        }
+        var holding = 0;
+        await UntilAsync(() => (holding = 1 + replicas.Values.Count(replica => replica.Verified >= version)) >= copies, cancellation);
+        return holding;
     }
 
     /// <summary>Waits until one replica says it is where it should be.</summary>
-    public async Task WaitForAsync(string replica, Func<ReplicaHolding, bool> reached, CancellationToken cancellation)
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public Task WaitForAsync(string replica, Func<ReplicaHolding, bool> reached, CancellationToken cancellation) =>
+        UntilAsync(() => replicas.TryGetValue(replica, out var holding) && reached(holding), cancellation);
+
+    public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await left.CancelAsync();
+        await loop.DisposeAsync();
+
+        // Whoever is capturing ends; the turn is not given to anybody again.
+        await capturing.WaitAsync();
+        left.Dispose();
+    }
+
+    // The next change is taken hold of before the condition is looked at, so that none slips between.
+    private async Task UntilAsync(Func<bool> reached, CancellationToken cancellation)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
         while (true)
         {
             var next = Volatile.Read(ref changed);
-            if (replicas.TryGetValue(replica, out var holding) && reached(holding))
+            if (reached())
             {
                 return;
             }
 
-            await next.Task.WaitAsync(cancellation);
+            await next.Task.WaitAsync(either.Token);
         }
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await left.CancelAsync();
-        await loop.DisposeAsync();
-        await capturing.WaitAsync();
-        left.Dispose();
     }
 
     private async Task<VersionRecord?> Capture_NeedsTurn(bool allowMassDelete, CancellationToken cancellation)
@@ -227,6 +226,12 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         var captured = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
         if (captured.Version is not { } version)
         {
+            if (captured.FilesRead > 0)
+            {
+                // Touched, read, and as before: once is enough.
+                await store.RememberSourceAsync(captured.StatKeys, captured.Signatures, CancellationToken.None);
+            }
+
             return null;
         }
 

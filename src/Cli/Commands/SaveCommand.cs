@@ -44,6 +44,11 @@ internal static class SaveCommand
                 await opened.FlipAsync(cancellation);
                 await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
             }
+            else if (captured.FilesRead > 0)
+            {
+                // Touched, read, and as before: once is enough.
+                await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
+            }
 
             shown.EndProgress();
             var head = opened.Head!;

@@ -23,6 +23,9 @@ internal sealed partial class CaptureLoop(
     public void Start(CancellationToken leaving)
     {
         watcher = Watch();
+
+        // What changed before the watch stood was seen by nobody.
+        Touch();
         Running = RunAsync(leaving);
     }
 
@@ -42,7 +45,9 @@ internal sealed partial class CaptureLoop(
                 if (await WaitAsync(files.Every * jitter, leaving))
                 {
                     var began = time.GetTimestamp();
-                    while (time.GetElapsedTime(began) < files.Debounce * mostDebounces && await WaitAsync(files.Debounce, leaving))
+                    TimeSpan left;
+                    while ((left = files.Debounce * mostDebounces - time.GetElapsedTime(began)) > TimeSpan.Zero
+                        && await WaitAsync(left < files.Debounce ? left : files.Debounce, leaving))
                     {
                     }
                 }
@@ -102,14 +107,16 @@ internal sealed partial class CaptureLoop(
             watching.EnableRaisingEvents = true;
             return watching;
         }
-        catch (IOException limit)
+        catch (Exception limit) when (limit is IOException or ArgumentException)
         {
+            // Too many watches, or the tree is not there (any more).
             Log.WatchFailed(logger, tree, limit.Message);
             return null;
         }
     }
 
-    private void Touch() => touches.Writer.TryWrite(true);
+    /// <summary>Something changed, somewhere.</summary>
+    internal void Touch() => touches.Writer.TryWrite(true);
 
     private static partial class Log
     {

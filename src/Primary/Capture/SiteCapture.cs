@@ -47,7 +47,7 @@ public static class SiteCapture
             {
                 await using var writer = new PackWriter(output, header);
                 changes = await TreeCapture.CompareAsync(
-                    new CaptureSource(request.Tree, request.Spool, request.Filter), known, writer, request.AllowMassDelete, cancellation);
+                    new CaptureSource(request.Tree, request.Spool, request.Filter), known, writer, request.AllowMassDelete, startedAt, cancellation);
                 if (head is not null && changes.Delta.IsEmpty)
                 {
                     File.Delete(pending);
@@ -62,6 +62,12 @@ public static class SiteCapture
             var pack = Path.Combine(packDirectory, PackName(header.From, id));
             PackFile.Publish(pending, pack);
             return Result(version, pack, changes);
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+        {
+            File.Delete(pending);
+            throw new CaptureException(
+                $"The capture of {request.Tree} failed: {failure.Message} Nothing was recorded; make the path readable to this process or exclude it, or see to the disk.", failure);
         }
         catch
         {

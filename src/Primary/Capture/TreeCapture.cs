@@ -31,9 +31,17 @@ internal static class TreeCapture
     private const double massDeleteShare = 0.5;
     private const int massDeleteFloor = 100;
 
+    /// <summary>
+    /// File systems stamp times by a coarse clock: a second write within the same stamp, after the file was read, would leave no trace in its stat. So the stat of
+    /// a file touched this shortly before the capture, or during it, is not remembered, and the next capture reads the file again.
+    /// </summary>
+    private static readonly TimeSpan settling = TimeSpan.FromMilliseconds(100);
+    private const long nanosecondsPerTick = 100;
+
     public static async Task<TreeChanges> CompareAsync(
-        CaptureSource source, KnownTree known, PackWriter writer, bool allowMassDelete, CancellationToken cancellation)
+        CaptureSource source, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
     {
+        var settled = (began - DateTimeOffset.UnixEpoch - settling).Ticks * nanosecondsPerTick;
         var scanned = source.Scan(cancellation);
         RefuseMassDelete(source.Root, scanned, known.Manifest, allowMassDelete);
 
@@ -85,13 +93,11 @@ internal static class TreeCapture
 
                 filesRead++;
                 entry = entry with { Hash = content.Hash, Size = content.Size, MtimeUnixNs = content.Stat.MtimeNs, Unstable = content.Unstable };
-                if (CaptureSource.IsDump(entry.Path) && old is not null && old.Hash == entry.Hash)
+                if (content.Stat.CtimeNs < settled)
                 {
-                    // Dumped again, nothing changed in it.
-                    entry = old;
+                    stats[entry.Path] = content.Stat;
                 }
 
-                stats[entry.Path] = content.Stat;
                 if (content.Signature is { } signature)
                 {
                     signatures[content.Hash] = signature;
@@ -101,6 +107,12 @@ internal static class TreeCapture
                 {
                     unstable.Add(entry.Path);
                 }
+            }
+
+            if (old is { Type: EntryType.File } && old.Hash == entry.Hash && CaptureSource.IsDump(entry.Path))
+            {
+                // Dumped again, perhaps a while ago, and nothing changed in it.
+                entry = old;
             }
 
             leaders[entry.Path] = entry;

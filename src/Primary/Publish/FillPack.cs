@@ -49,8 +49,9 @@ internal static class FillPack
         {
             return source.OpenRead(path);
         }
-        catch (FileNotFoundException)
+        catch (IOException)
         {
+            // Gone, or something else stands in its place.
             throw new ContentMovedOnException(path);
         }
     }

@@ -26,20 +26,17 @@ public sealed class Outbox
     {
         this.directory = directory;
         Directory.CreateDirectory(directory);
-        var found = new Dictionary<VersionId, OutboxPack>();
+        var found = new Dictionary<(VersionId, ContentHash), OutboxPack>();
         foreach (var file in Directory.GetFiles(directory))
         {
-            if (file.EndsWith(".pack", StringComparison.Ordinal) && TryOpen(file) is { } pack)
-            {
-                found[pack.To] = pack;
-            }
-            else
+            if (!file.EndsWith(".pack", StringComparison.Ordinal) || TryOpen(file) is not { } pack || !found.TryAdd((pack.To, pack.ToRoot), pack))
             {
                 File.Delete(file);
             }
         }
 
-        for (var at = head?.Id ?? default; !at.IsNone && found.Remove(at, out var pack); at = pack.From)
+        // By name and root: a pack of a capture that was never recorded may have the name of one that was.
+        for (var at = (Id: head?.Id ?? default, Root: head?.Root ?? default); !at.Id.IsNone && found.Remove(at, out var pack); at = (pack.From, pack.FromRoot))
         {
             chain.AddFirst(pack);
         }

@@ -62,9 +62,16 @@ public static partial class FormerPrimary
         {
             branch = Path.Combine(store.OutboxDirectory, $"diverged-{store.Head!.Id}.tmp");
             var header = new PackHeader(site.Name, common, shared.Root, store.Head.Id, Partial: false);
-            await FillPack.WriteAsync(
-                branch, header, store.Head, manifest, changes, new CaptureSource(live.Tree, dumps.Spool, filter),
-                hash => shared.FindContent(hash) is not null, store.BlockKey, cancellation);
+            try
+            {
+                await FillPack.WriteAsync(
+                    branch, header, store.Head, manifest, changes, new CaptureSource(live.Tree, dumps.Spool, filter),
+                    hash => shared.FindContent(hash) is not null, store.BlockKey, cancellation);
+            }
+            catch (ContentMovedOnException moved)
+            {
+                throw new CaptureException($"{moved.Message} Somebody still writes to {live.Tree}, which is to be given up; nothing was lost. Stop that; it is tried again.", moved);
+            }
         }
 
         LayDumps(live.Tree, dumps.Spool, manifest);
@@ -99,6 +106,8 @@ public static partial class FormerPrimary
             file.Commit();
         }
 
+        // Laying them moved the times of the directories above.
+        writer.FinishDirectories(manifest.Entries.Where(entry => entry.Type == EntryType.Directory && (entry.Path.IsRoot || entry.Path.IsWithin(EntryPath.Parse(SlotDatabases.Reserved)))));
         writer.Sync();
     }
 

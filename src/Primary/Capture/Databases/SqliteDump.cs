@@ -1,4 +1,6 @@
 using Microsoft.Data.Sqlite;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
 
 namespace Mirror.Primary.Capture.Databases;
 
@@ -8,7 +10,7 @@ namespace Mirror.Primary.Capture.Databases;
 /// </summary>
 internal sealed class SqliteDump(string database) : IDatabaseDump
 {
-    private readonly record struct Touched(long Length, DateTime Written, long WalLength, DateTime WalWritten);
+    private readonly record struct Touched(StatKey? File, StatKey? Wal);
 
     private Touched? last;
 
@@ -67,8 +69,11 @@ internal sealed class SqliteDump(string database) : IDatabaseDump
 
     private Touched Look()
     {
-        var file = new FileInfo(database);
-        var wal = new FileInfo(database + "-wal");
-        return new Touched(file.Length, file.LastWriteTimeUtc, wal.Exists ? wal.Length : 0, wal.Exists ? wal.LastWriteTimeUtc : default);
+        var directory = Path.GetDirectoryName(Path.GetFullPath(database))!;
+
+        // Run by root, SQLite sets the WAL's owner each time it opens it: its ctime tells nothing.
+        return new Touched(Stat(""), Stat("-wal") is { } wal ? wal with { CtimeNs = 0 } : null);
+
+        StatKey? Stat(string suffix) => TreeScanner.Stat(directory, EntryPath.Parse(Path.GetFileName(database) + suffix));
     }
 }

@@ -1,0 +1,114 @@
+using Mirror.Primary.Capture;
+using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
+using Mirror.Store.Versions;
+using Mirror.Testing;
+using Mirror.Testing.Trees;
+
+namespace Mirror.Primary.Tests.Capture;
+
+/// <summary>What is unknown is never taken for deleted, and a refused capture leaves nothing behind.</summary>
+public sealed class RefusedCaptureTests
+{
+    [Fact]
+    public async Task A_root_that_is_gone_is_no_empty_site()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("index", "1"));
+        await site.CaptureAsync();
+        Directory.Move(site.Root, site.Files["elsewhere"]);
+
+        await AssertRefusedAsync(site, "is not there", allowMassDelete: true);
+    }
+
+    [Fact]
+    public async Task A_mass_delete_is_refused_until_it_is_allowed()
+    {
+        var tree = Enumerable.Range(0, 200).Aggregate(TreeLiteral.Empty, (so, number) => so.File($"pages/{number:000}", $"{number}"));
+        await using var site = await LiveSite.MakeAsync(tree);
+        await site.CaptureAsync();
+        Shell.Run("rm \"$1\"/pages/0* \"$1\"/pages/10*", site.Root);
+
+        await AssertRefusedAsync(site, "--allow-mass-delete");
+        var allowed = await site.CaptureAsync(allowMassDelete: true);
+
+        Assert.Equal(110, allowed.Delta.Removed.Count);
+    }
+
+    [Fact]
+    public async Task Deleting_less_than_half_needs_no_leave()
+    {
+        var tree = Enumerable.Range(0, 200).Aggregate(TreeLiteral.Empty, (so, number) => so.File($"pages/{number:000}", $"{number}"));
+        await using var site = await LiveSite.MakeAsync(tree);
+        await site.CaptureAsync();
+        Shell.Run("rm \"$1\"/pages/0*", site.Root);
+
+        Assert.Equal(100, (await site.CaptureAsync()).Delta.Removed.Count);
+    }
+
+    [RootFact]
+    public async Task What_may_not_be_read_fails_the_capture_by_name()
+    {
+        var tree = TreeLiteral.Empty.File("open/index", "1").File("shut/secret", "2");
+        await using var site = await LiveSite.MakeAsync(tree);
+        Shell.Run("chmod 755 \"$1\" \"$1/root\"; chmod 700 \"$1/root/shut\"", site.Files.Path);
+
+        UnprivilegedThread.Run(() =>
+        {
+            var source = new CaptureSource(site.Root, null, PathFilter.Nothing);
+            var failure = Assert.Throws<CaptureException>(() => source.Scan(CancellationToken.None));
+            Assert.Contains("shut", failure.Message, StringComparison.Ordinal);
+            Assert.Equal(
+                ["", "open", "open/index"],
+                new CaptureSource(site.Root, null, new PathFilter([], ["shut"])).Scan(CancellationToken.None).Select(found => found.Entry.Path.ToString()));
+        });
+    }
+
+    [Fact]
+    public async Task A_file_that_never_holds_still_is_stored_as_read_and_looked_at_again()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("log", LiveSite.Noise(1, 100_000)));
+        using var stop = new CancellationTokenSource();
+        var path = Path.Combine(site.Root, "log");
+        var writer = Task.Run(
+            async () =>
+            {
+                await using var file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
+                for (var line = new byte[100]; !stop.IsCancellationRequested; await file.WriteAsync(line), await file.FlushAsync())
+                {
+                    if (file.Length > 64 << 20)
+                    {
+                        file.SetLength(100);
+                        file.Position = 100;
+                    }
+                }
+            });
+        CaptureResult busy;
+        try
+        {
+            busy = await site.CaptureAsync();
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await writer;
+        }
+
+        var replica = await site.ReplicaAsync();
+        await LiveSite.StageAsync(replica, busy.Pack!);
+        var quiet = await site.CaptureAsync();
+
+        Assert.Empty(quiet.Unstable);
+        Assert.NotNull(quiet.Version);
+        await LiveSite.StageAsync(replica, quiet.Pack!);
+        TreeAssert.SameDirectories(site.Root, replica.HeadTree);
+    }
+
+    private static async Task AssertRefusedAsync(LiveSite site, string says, bool allowMassDelete = false)
+    {
+        var (head, outbox) = (site.Store.Head, site.Outbox());
+        var failure = await Assert.ThrowsAsync<CaptureException>(() => site.CaptureAsync(allowMassDelete));
+        Assert.Contains(says, failure.Message, StringComparison.Ordinal);
+        Assert.Equal(head, site.Store.Head);
+        Assert.Equal(outbox, site.Outbox());
+    }
+}
