@@ -51,7 +51,7 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
 
         // The old primary comes back, by itself, as a replica.
         cluster.Start(First);
-        var returned = await cluster.UntilAsync(heir, $"{First} did not come back as a replica", IsSettled, TimeSpan.FromSeconds(45), cancellation);
+        var returned = await cluster.UntilAsync(heir, $"{First} did not come back as a replica", IsSettled, TimeSpan.FromSeconds(60), cancellation);
         var sentence = SiteOf(returned, DemoSetup.Wiki).Holdings.First(holding => holding.Node == First).Sentence;
         Say($"{First} is back as a replica ({sentence})");
 
@@ -113,12 +113,13 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
         };
     }
 
-    // Every site has a primary, and every node of it is warm at that primary's newest version or close behind.
+    // Every site has a primary, every node of it knows its epoch and is warm at a version of the newest one's epoch (an unchanged site has none of its own yet).
     public static bool IsSettled(ClusterStatus status) => status.Sites.All(site =>
         site.Primary.Length > 0
-        && site.Holdings.Count == 3
+        && site.Holdings.Count == DemoSetup.Nodes.Count
         && site.Holdings.Count(holding => holding.Role == "primary") == 1
-        && site.Holdings.All(holding => holding.Role is "primary" or "replica" && holding.Reachable && holding.Warm is { Epoch: > 0 } warm && warm.Epoch == site.Epoch
+        && site.Holdings.All(holding => holding.Role is "primary" or "replica" && holding.Reachable && holding.Epoch == site.Epoch
+            && holding.Warm.Epoch > 0 && holding.Warm.Epoch == site.Newest.Epoch
             && (site.Site != DemoSetup.Wiki || holding.AppAddress.Length > 0)));
 
     private static bool IsServed(ClusterStatus status, string name, ulong after) =>

@@ -24,6 +24,8 @@ public sealed class UnderLoad
                 executed.AddOrUpdate(context.Request.Path.Value!, 1, (_, count) => count + 1);
             }
 
+            // Of known length, as pages are: the proxy has the whole answer before the client sees any of it.
+            context.Response.ContentLength = 4_000;
             await context.Response.WriteAsync(new string('x', 2_000));
             await context.Response.Body.FlushAsync();
             await Task.Yield();
