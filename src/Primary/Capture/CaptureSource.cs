@@ -16,6 +16,9 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
     public string Root => root;
 
+    /// <summary>Mirror's own part of a version, not the site's.</summary>
+    public static bool IsReserved(EntryPath path) => path.IsWithin(reservedPath);
+
     public static bool IsDump(EntryPath path) => path.IsWithin(dumpsPath);
 
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>

@@ -125,20 +125,24 @@ internal static class TreeCapture
 
     private static void RefuseMassDelete(string root, IReadOnlyList<ScannedEntry> scanned, Manifest known, bool allowed)
     {
-        if (allowed || known.Entries.Count < massDeleteFloor)
+        if (allowed)
         {
             return;
         }
 
+        // A small site may well lose half of its files on purpose; but nothing left at all is an empty mount point, however small it was.
         var present = scanned.Select(found => found.Entry.Path).ToHashSet();
         var missing = known.Entries.Count(entry => !present.Contains(entry.Path));
-        if (missing > known.Entries.Count * massDeleteShare)
+        var emptied = known.Entries.Any(entry => IsOfSite(entry.Path)) && !present.Any(IsOfSite);
+        if (emptied || (known.Entries.Count >= massDeleteFloor && missing > known.Entries.Count * massDeleteShare))
         {
             throw new CaptureException(
                 $"{missing} of {known.Entries.Count} entries of {root} are gone. That looks like an unmounted disk or an accident, so nothing was captured. " +
                 "If it is meant, run `mirror capture --allow-mass-delete`.");
         }
     }
+
+    private static bool IsOfSite(EntryPath path) => !path.IsRoot && !CaptureSource.IsReserved(path);
 
     // A directory that vanished between the walk and the reading takes what was seen in it along.
     private static List<Entry> WithoutOrphans(List<Entry> entries)

@@ -35,6 +35,19 @@ public sealed class RefusedCaptureTests
     }
 
     [Fact]
+    public async Task An_emptied_root_is_an_unmounted_disk_however_small_the_site()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("index", "1"));
+        await site.CaptureAsync();
+        Shell.Run("rm \"$1\"/index", site.Root);
+
+        await AssertRefusedAsync(site, "unmounted disk");
+        var allowed = await site.CaptureAsync(allowMassDelete: true);
+
+        Assert.Single(allowed.Delta.Removed);
+    }
+
+    [Fact]
     public async Task Deleting_less_than_half_needs_no_leave()
     {
         var tree = Enumerable.Range(0, 200).Aggregate(TreeLiteral.Empty, (so, number) => so.File($"pages/{number:000}", $"{number}"));
