@@ -70,6 +70,13 @@ public sealed partial class ReplicaRole
 
     public ReplicaState State => new(inbox.Stored.Id, store.Head, applier.Warm, applier.Apps, sentence);
 
+    /// <summary>Completes only when something nobody foresaw has ended a loop, with that exception: a replica that stands still must not look like one that follows.</summary>
+    public async Task FaultAsync()
+    {
+        await await Task.WhenAny(receiveLoop, applyLoop);
+        await Task.WhenAll(receiveLoop, applyLoop);
+    }
+
     /// <summary>
     /// For promotion: receives no more, applies all that is stored, warms it, and hands over the running apps. What was acknowledged is then not only here but applied.
     /// </summary>
@@ -110,8 +117,7 @@ public sealed partial class ReplicaRole
                     await FollowAsync(primary, snapshot, cancellation);
                     pause = firstPause;
                 }
-                catch (Exception failure) when (!cancellation.IsCancellationRequested
-                    && failure is RpcException or IOException or InvalidDataException or TimeoutException or Store.Packs.PackFormatException or OperationCanceledException)
+                catch (Exception failure) when (!cancellation.IsCancellationRequested && IsForeseen(failure))
                 {
                     sentence = $"the stream from {primary.Node} ended: {Reason(failure)}";
                     Log.StreamEnded(logger, site.Name, primary.Node, Reason(failure));
@@ -120,15 +126,14 @@ public sealed partial class ReplicaRole
                 }
             }
         }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        catch (Exception failure) when (cancellation.IsCancellationRequested && IsForeseen(failure))
         {
-            // The role is being left.
-        }
-        catch (RpcException) when (cancellation.IsCancellationRequested)
-        {
-            // The same, seen through a call.
+            // The role is being left, and that ends a stream in many ways.
         }
     }
+
+    private static bool IsForeseen(Exception failure) =>
+        failure is RpcException or IOException or InvalidDataException or TimeoutException or Store.Packs.PackFormatException or OperationCanceledException;
 
     private async Task FollowAsync(SiteHolding primary, ClusterSnapshot snapshot, CancellationToken cancellation)
     {
@@ -144,8 +149,16 @@ public sealed partial class ReplicaRole
                 // The head must not move under the list of what is at hand.
                 var atHand = await applier.HoldStillAsync(reign.Token);
                 Log.Filling(logger, site.Name, primary.Node, atHand.Entries.Count);
-                await receiver.FillAsync(atHand, reign.Token);
-                applier.Filled();
+                applier.Filling();
+                try
+                {
+                    await receiver.FillAsync(atHand, reign.Token);
+                }
+                catch
+                {
+                    await applier.FillFailedAsync();
+                    throw;
+                }
             }
         }
         finally

@@ -2,10 +2,12 @@ using System.CommandLine;
 using Grpc.Core;
 using Mirror.Cli.Output;
 using Mirror.Delta;
+using Mirror.Leadership.Membership;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
 using Mirror.Node.Identity;
 using Mirror.Node.Listening;
+using Mirror.Node.Processes;
 using Mirror.Primary.Capture;
 using Mirror.Store.Packs;
 using Mirror.Store.Versions;
@@ -51,7 +53,8 @@ internal static class Running
         NotRunningException => (failure.Message, ExitCode.Unreachable),
         RpcException { StatusCode: StatusCode.Unavailable } call => ($"no answer: {call.Status.Detail}", ExitCode.Unreachable),
         RpcException call => (call.Status.Detail, ExitCode.Failed),
-        StoreException or PackFormatException or CaptureException or IdentityException or DeltaFormatException or ListenException => (failure.Message, ExitCode.Failed),
+        StoreException or PackFormatException or CaptureException or IdentityException or DeltaFormatException or ListenException or ClusterException or GuardException
+            => (failure.Message, ExitCode.Failed),
         UnauthorizedAccessException or IOException or InvalidDataException => (failure.Message, ExitCode.Failed),
         OperationCanceledException when cancellation.IsCancellationRequested => ("interrupted; nothing half-done was left behind", ExitCode.Failed),
         _ => null,

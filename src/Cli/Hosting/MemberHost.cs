@@ -69,7 +69,17 @@ internal static class MemberHost
             host.MapGrpcService<RoutingService>();
         }
 
-        await host.StartAsync(cancellation);
+        try
+        {
+            await host.StartAsync(cancellation);
+        }
+        catch
+        {
+            // What had started before the part that could not, such as sites and their guard, ends in order too.
+            await host.StopAsync(CancellationToken.None);
+            throw;
+        }
+
         await announce.WriteLineAsync($"{member.Kind.ToString().ToLowerInvariant()} {member.Name} is up: peers {member.Address}:{member.GrpcPort}, control {member.ControlSocket}".AsMemory(), cancellation);
         _ = leash is null ? Task.CompletedTask : StopWithAsync(leash, host.Lifetime);
         await host.WaitForShutdownAsync(cancellation);

@@ -98,7 +98,7 @@ internal sealed partial class SiteRunner(SiteContext context)
         Lease lease;
         try
         {
-            lease = await WinAsync(stopping);
+            lease = await WinWhileFollowingAsync(replica, stopping);
         }
         catch
         {
@@ -123,6 +123,28 @@ internal sealed partial class SiteRunner(SiteContext context)
 
         Task PublishAsync(ReplicaState state) => context.Status.PublishAsync(
             SiteRole.Replica, null, state.Stored, state.Verified, state.Warm, state.Apps, state.Sentence, CancellationToken.None);
+    }
+
+    private async Task<Lease> WinWhileFollowingAsync(ReplicaRole replica, CancellationToken stopping)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var winning = WinAsync(either.Token);
+        var fault = replica.FaultAsync();
+        if (await Task.WhenAny(winning, fault) == winning)
+        {
+            return await winning;
+        }
+
+        await either.CancelAsync();
+        if (await IsWonAsync(winning))
+        {
+            var lease = await winning;
+            await lease.GiveBackAsync(null, stopping);
+            await lease.DisposeAsync();
+        }
+
+        await fault;
+        throw new InvalidOperationException("The replica's loops ended without anybody ending them.");
     }
 
     private async Task ReignAsync(Lease lease, AppSet? apps, CancellationToken stopping)

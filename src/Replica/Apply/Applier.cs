@@ -37,7 +37,11 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
 
     public void Wake() => wakes.Writer.TryWrite(true);
 
-    public void Filled() => Interlocked.Exchange(ref fillNeeded, new CancellationTokenSource()).Dispose();
+    /// <summary>A fill is asked for now: what it brings may be refused again, and must not be mistaken for what was refused before.</summary>
+    public void Filling() => Interlocked.Exchange(ref fillNeeded, new CancellationTokenSource());
+
+    /// <summary>The fill did not come: it is still needed.</summary>
+    public Task FillFailedAsync() => Volatile.Read(ref fillNeeded).CancelAsync();
 
     /// <summary>Waits until everything received is staged, and tells what contents the tree has. After a failure it waits longer each time.</summary>
     public async Task<Manifest> HoldStillAsync(CancellationToken cancellation)
@@ -64,10 +68,9 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
     {
         try
         {
-            // A tree that diverged is kept, never served.
-            if (store.Current is not null && warmer.Running is null && !store.IsDiverged)
+            if (Lacking)
             {
-                await TryWarmAsync(token => warmer.ReviveAsync(token));
+                await ReviveAsync();
             }
 
             await publish();
@@ -103,7 +106,16 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         lastFailure = null;
         finishing = true;
         Wake();
-        await loop;
+        try
+        {
+            await loop;
+        }
+        catch
+        {
+            await warmer.StopAsync();
+            throw;
+        }
+
         if (lastFailure is not null)
         {
             await warmer.StopAsync();
@@ -116,29 +128,59 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
     public async Task AbortAsync(Task loop)
     {
         await aborted.CancelAsync();
-        await loop;
-        await warmer.StopAsync();
+        try
+        {
+            await loop;
+        }
+        finally
+        {
+            await warmer.StopAsync();
+        }
     }
 
     private bool Behind => !store.IsHeadCurrent;
 
+    // A tree that diverged is kept, never served.
+    private bool Lacking => site.Apps.Count > 0 && warmer.Running is null && store.CurrentSlot is not null && !store.IsDiverged;
+
+    // Waits for a pack. What is current is kept running meanwhile: apps that ended or did not start are started again, ever more patiently.
     private async Task NextTurnAsync()
     {
         var wake = wakes.Reader.ReadAsync(aborted.Token).AsTask();
-        var ended = warmer.Running?.Failed;
-        if (ended is null || await Task.WhenAny(wake, ended) == wake)
+        var pause = reviveAfter;
+        while (!wake.IsCompleted)
         {
-            await wake;
-            return;
+            if (warmer.Running?.Failed is { } ended)
+            {
+                if (await Task.WhenAny(wake, ended) == wake)
+                {
+                    break;
+                }
+
+                Log.AppsEnded(logger, site.Name, await ended);
+            }
+            else if (!Lacking)
+            {
+                break;
+            }
+
+            using var early = CancellationTokenSource.CreateLinkedTokenSource(aborted.Token);
+            var rest = Task.Delay(pause, time, early.Token);
+            if (await Task.WhenAny(wake, rest) == wake)
+            {
+                await early.CancelAsync();
+                break;
+            }
+
+            await ReviveAsync();
+            await publish();
+            pause = pause * 2 < longestPause ? pause * 2 : longestPause;
         }
 
-        Log.AppsEnded(logger, site.Name, await ended);
-        await Task.Delay(reviveAfter, time, aborted.Token);
-        await TryWarmAsync(token => warmer.ReviveAsync(token));
-        await publish();
-        Wake();
         await wake;
     }
+
+    private Task<bool> ReviveAsync() => TryWarmAsync(store.Current!.Id, warmer.ReviveAsync);
 
     private async Task StageAllAsync()
     {
@@ -159,9 +201,8 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
                 lastFailure = failure;
                 distrustTree = failure is MissingContentException || failures > 1;
                 Log.NotApplied(logger, site.Name, pack.To.ToString(), failure.Message);
-                inbox.Clear(store.Head);
+                inbox.Refuse(pack, store.Head);
                 await Volatile.Read(ref fillNeeded).CancelAsync();
-                break;
             }
 
             await publish();
@@ -173,7 +214,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
     private async Task AdvanceAsync()
     {
         AppSet? old = null;
-        if (!await TryWarmAsync(async token => old = await warmer.AdvanceAsync(token)))
+        if (!await TryWarmAsync(store.Head!.Id, async token => old = await warmer.AdvanceAsync(token)))
         {
             // Nothing newer came in meanwhile: wait for it instead of booting the same version again.
             if (!finishing)
@@ -192,19 +233,27 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         }
     }
 
-    private async Task<bool> TryWarmAsync(Func<CancellationToken, Task> warm)
+    private async Task<bool> TryWarmAsync(VersionId version, Func<CancellationToken, Task> warm)
     {
         try
         {
             var began = time.GetTimestamp();
             await warm(aborted.Token);
+            await warmer.NoteHealthyAsync(version);
             Log.Warm(logger, site.Name, warmer.Warm.ToString(), time.GetElapsedTime(began).TotalMilliseconds);
             return true;
         }
         catch (Exception failure) when (failure is AppUnhealthyException or LoadException)
         {
             lastFailure = failure;
-            await warmer.NoteUnhealthyAsync(failure.Message);
+            await warmer.NoteUnhealthyAsync(version, failure.Message);
+            return false;
+        }
+        catch (Exception failure) when (failure is StoreException or IOException)
+        {
+            // No fault of the version: a full disk, say. It is tried again with the next one.
+            lastFailure = failure;
+            Log.NotFlipped(logger, site.Name, version.ToString(), failure.Message);
             return false;
         }
     }
@@ -219,6 +268,9 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
 
         [LoggerMessage(4012, LogLevel.Information, "{Site}: {Version} is warm, after {Milliseconds:F0} ms")]
         public static partial void Warm(ILogger logger, string site, string version, double milliseconds);
+
+        [LoggerMessage(4014, LogLevel.Error, "{Site}: version {Version} could not become current: {Reason} What was current stays; it is tried again with the next version")]
+        public static partial void NotFlipped(ILogger logger, string site, string version, string reason);
 
         [LoggerMessage(4013, LogLevel.Warning, "{Site}: its apps ended ({Reason}) and are started again")]
         public static partial void AppsEnded(ILogger logger, string site, string reason);

@@ -62,23 +62,37 @@ internal sealed class Inbox
         return default;
     }
 
-    /// <summary>Checks a whole pack and gives it its name.</summary>
+    /// <summary>Checks a whole pack and gives it its name. One that cannot be used is removed.</summary>
     /// <exception cref="PackFormatException"/>
+    /// <exception cref="InvalidDataException">It leads on from another version than the newest stored.</exception>
     public void Accept(string part)
     {
-        var pack = Read(part);
-        var path = Path.Combine(directory, $"{pack.From}-{pack.To}{packSuffix}");
-        PackFile.Publish(part, path);
-        lock (gate)
+        try
         {
-            if (pack.From.IsNone)
+            var pack = Read(part);
+            lock (gate)
             {
-                // A fill stands on its own; what led elsewhere is obsolete.
-                waiting.Clear();
-            }
+                if (!pack.From.IsNone && pack.From != lastId)
+                {
+                    throw new InvalidDataException($"The pack {Path.GetFileName(part)} leads from {pack.From}; the newest version stored is {lastId}.");
+                }
 
-            waiting.Enqueue(pack with { Path = path });
-            (lastId, lastRoot) = (pack.To, pack.ToRoot);
+                var path = Path.Combine(directory, $"{pack.From}-{pack.To}{packSuffix}");
+                PackFile.Publish(part, path);
+                if (pack.From.IsNone)
+                {
+                    // A fill stands on its own; what waited led elsewhere.
+                    DeleteWaiting();
+                }
+
+                waiting.Enqueue(pack with { Path = path });
+                (lastId, lastRoot) = (pack.To, pack.ToRoot);
+            }
+        }
+        catch (Exception failure) when (failure is PackFormatException or InvalidDataException)
+        {
+            File.Delete(part);
+            throw;
         }
     }
 
@@ -102,40 +116,52 @@ internal sealed class Inbox
         }
     }
 
-    /// <summary>Drops everything received, after a pack that could not be applied; a fill comes next.</summary>
-    public void Clear(VersionRecord? head)
+    /// <summary>
+    /// Drops a pack that could not be applied, and all that lead on from it; a fill comes next. Packs before it stay: when the store had to give up what it had staged,
+    /// they are waiting again, because what they bring was reported as safe.
+    /// </summary>
+    public void Refuse(InboxPack refused, VersionRecord? head)
     {
         lock (gate)
         {
-            waiting.Clear();
-            (lastId, lastRoot) = (head?.Id ?? default, head?.Root ?? default);
+            DeleteWaiting();
+            File.Delete(refused.Path);
+            foreach (var part in Directory.GetFiles(directory, "*" + partSuffix))
+            {
+                File.Delete(part);
+            }
+
+            Reload(head);
+        }
+    }
+
+    private void DeleteWaiting()
+    {
+        foreach (var pack in waiting)
+        {
+            File.Delete(pack.Path);
         }
 
-        foreach (var file in Directory.GetFiles(directory))
-        {
-            File.Delete(file);
-        }
+        waiting.Clear();
     }
 
     private void Reload(VersionRecord? head)
     {
         (lastId, lastRoot) = (head?.Id ?? default, head?.Root ?? default);
         var packs = Directory.GetFiles(directory, "*" + packSuffix).Select(TryRead).OfType<InboxPack>().Where(pack => pack.To > lastId).ToList();
-        var byFrom = packs.Where(pack => !pack.From.IsNone).ToDictionary(pack => pack.From);
-        if (!byFrom.ContainsKey(lastId) && packs.Where(pack => pack.From.IsNone).MaxBy(pack => pack.To) is { } fill)
+        while (true)
         {
-            Enqueue(fill);
-        }
+            // Of two that lead on from here, the newer reign's is the one that was received last.
+            var next = packs.Where(pack => pack.From == lastId && !lastId.IsNone).MaxBy(pack => pack.To)
+                ?? packs.Where(pack => pack.From.IsNone).MaxBy(pack => pack.To);
+            if (next is null)
+            {
+                return;
+            }
 
-        while (byFrom.Remove(lastId, out var next))
-        {
-            Enqueue(next);
-        }
-
-        void Enqueue(InboxPack pack)
-        {
-            waiting.Enqueue(pack);
-            (lastId, lastRoot) = (pack.To, pack.ToRoot);
+            packs.RemoveAll(pack => pack.To <= next.To);
+            waiting.Enqueue(next);
+            (lastId, lastRoot) = (next.To, next.ToRoot);
         }
     }
 

@@ -20,8 +20,13 @@ internal sealed class PartialPack : IAsyncDisposable
 
     public static async Task<PartialPack> BeginAsync(string path, PackBegins begins, CancellationToken cancellation)
     {
+        if (begins.Length > long.MaxValue || begins.Offset > begins.Length)
+        {
+            throw new InvalidDataException($"The primary announced a pack of {begins.Length} bytes from byte {begins.Offset} on, which cannot be.");
+        }
+
         var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read, 1 << 16, FileOptions.Asynchronous);
-        var pack = new PartialPack(file, checked((long)begins.Length));
+        var pack = new PartialPack(file, (long)begins.Length);
         try
         {
             if (begins.Offset > (ulong)file.Length)

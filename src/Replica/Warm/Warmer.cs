@@ -11,12 +11,14 @@ namespace Mirror.Replica.Warm;
 /// </summary>
 internal sealed partial class Warmer(SiteConfig site, VersionStore store, SiteApps apps, AppSet? running, ILogger logger)
 {
+    private const string unhealthy = "unhealthy: ";
+
     private readonly SlotLoader loader = new(site);
 
     public AppSet? Running { get; private set; } = running;
 
     /// <summary>Version the running apps serve; a site without apps is warm when it is current.</summary>
-    public VersionId Warm => Running is not null || site.Apps.Count == 0 ? store.Current?.Id ?? default : default;
+    public VersionId Warm => (Running is not null || site.Apps.Count == 0) && !store.IsDiverged ? store.Current?.Id ?? default : default;
 
     /// <summary>Boots the head in its slot and flips to it.</summary>
     /// <returns>The apps of the old slot, still running.</returns>
@@ -39,19 +41,31 @@ internal sealed partial class Warmer(SiteConfig site, VersionStore store, SiteAp
         return old;
     }
 
-    /// <summary>Boots the current slot again: after a start, or when its apps have ended.</summary>
+    /// <summary>Boots the current slot again, whatever is staged beside it: after a start, or when its apps have ended.</summary>
+    /// <exception cref="AppUnhealthyException"/><exception cref="LoadException"/>
     public async Task ReviveAsync(CancellationToken cancellation)
     {
         await StopAsync(Running);
         Running = null;
-        Running = await BootAsync(store.HeadTree, store.HeadSlot, cancellation);
+        if (store.CurrentSlot is { } slot)
+        {
+            Running = await BootAsync(store.CurrentTree!, slot, cancellation);
+        }
     }
 
-    public async Task NoteUnhealthyAsync(string reason)
+    public async Task NoteUnhealthyAsync(VersionId version, string reason)
     {
-        var version = store.Head!.Id;
         Log.Unhealthy(logger, site.Name, version.ToString(), reason);
-        await store.NoteAsync(version, "unhealthy: " + reason, CancellationToken.None);
+        await store.NoteAsync(version, unhealthy + reason, CancellationToken.None);
+    }
+
+    /// <summary>It runs after all: what was noted against it no longer holds.</summary>
+    public async Task NoteHealthyAsync(VersionId version)
+    {
+        if (store.Versions.Any(kept => kept.Record.Id == version && kept.Note.StartsWith(unhealthy, StringComparison.Ordinal)))
+        {
+            await store.NoteAsync(version, "", CancellationToken.None);
+        }
     }
 
     public async Task StopAsync()
@@ -63,7 +77,19 @@ internal sealed partial class Warmer(SiteConfig site, VersionStore store, SiteAp
     private async Task<AppSet?> BootAsync(string tree, string slot, CancellationToken cancellation)
     {
         await loader.LoadAsync(tree, slot, cancellation);
-        return site.Apps.Count == 0 ? null : await apps.BootAsync(tree, slot, "replica", SlotDatabases.Of(site, tree, slot), cancellation);
+        if (site.Apps.Count == 0)
+        {
+            return null;
+        }
+
+        try
+        {
+            return await apps.BootAsync(tree, slot, "replica", SlotDatabases.Of(site, tree, slot), cancellation);
+        }
+        catch (AppTemplateException failure)
+        {
+            throw new AppUnhealthyException(failure.Message, failure);
+        }
     }
 
     private static async Task StopAsync(AppSet? set)

@@ -71,6 +71,12 @@ public sealed partial class VersionStore : IAsyncDisposable
     /// <summary>Version of the slot that <c>current</c> points to; null before the first flip, and for a live root that never was a slot. While the current slot is the live tree: <see cref="Head"/>.</summary>
     public VersionRecord? Current => state.Current;
 
+    /// <summary>"a" or "b": the slot that <c>current</c> points to; null before the first flip, and for a live root that never was a slot.</summary>
+    public string? CurrentSlot => state.CurrentSlot;
+
+    /// <summary>Directory of <see cref="CurrentSlot"/>.</summary>
+    public string? CurrentTree => state.CurrentSlot is { } slot ? slots.PathOf(slot) : null;
+
     /// <summary>True after a rejoin, until a fill is current: the tree at hand is a branch that the present history does not know. It is kept, never served.</summary>
     public bool IsDiverged => state is { Current: { } current } at && at.Find(current.Id)?.Note.StartsWith("diverged", StringComparison.Ordinal) == true;
 

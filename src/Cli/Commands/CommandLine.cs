@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Mirror.Cli.Output;
+
+namespace Mirror.Cli.Commands;
+
+/// <summary>The outline of the program: one file per command, each a small object that knows its options and what to do.</summary>
+internal static class CommandLine
+{
+    public static RootCommand Root() =>
+        new("Mirror keeps a hot rollover of a site: files, databases and running apps, on servers that take over by themselves.")
+        {
+            InitCommand.Create(),
+            DoctorCommand.Create(),
+            NodeCommand.Create(),
+            ProxyCommand.Create(),
+            WitnessCommand.Create(),
+            DemoCommand.Create(),
+            StatusCommand.Create(),
+            VersionsCommand.Create(),
+            ShowCommand.Create(),
+            DiffCommand.Create(),
+            RestoreCommand.Create(),
+            VerifyCommand.Create(),
+            CaptureCommand.Create(),
+            PromoteCommand.Create(),
+            SaveCommand.Create(),
+            GuardCommand.Create(),
+        };
+
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var parsed = Root().Parse(arguments);
+
+        // Ctrl-C and SIGTERM cancel the command, which then stops what it started, in order.
+        var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) };
+        var code = await parsed.InvokeAsync(configuration);
+
+        // A line that made no sense was explained, with the command's help; scripts tell it by its own code.
+        return parsed.Action is System.CommandLine.Invocation.ParseErrorAction ? ExitCode.Usage : code;
+    }
+}
