@@ -47,11 +47,7 @@ internal sealed class Asking : IDisposable
             return new Asking(ClusterOptions.Load(configFile, local.Name), local.Name, LocalChannel.Open(local.ControlSocket), null);
         }
 
-        if (!config.Members.TryGetValue(member, out var found))
-        {
-            throw new CommandException($"the configuration has no member \"{member}\"; it has {string.Join(", ", config.Members.Keys)}.", ExitCode.Usage);
-        }
-
+        var found = config.Members[member];
         if (LocalChannel.Answers(found.ControlSocket))
         {
             return new Asking(config, member, LocalChannel.Open(found.ControlSocket), null);

@@ -26,19 +26,23 @@ internal static class ClusterOptions
         given ?? FromEnvironment("MIRROR_CONFIG") ?? places.FirstOrDefault(File.Exists)
         ?? throw new CommandException($"no configuration: looked for {string.Join(" and ", places)}. Name one with --config, or make one with `mirror init`.", ExitCode.Configuration);
 
-    public static MirrorConfig Load(string? given, string? member) => ConfigFile.Load(FindConfig(given), member, EnvironmentVariables());
+    /// <param name="member">Whose view it is; null: nobody's in particular.</param>
+    public static MirrorConfig Load(string? given, string? member)
+    {
+        var file = FindConfig(given);
+        var config = ConfigFile.Load(file, null, EnvironmentVariables());
+        return member is null ? config
+            : config.Members.ContainsKey(member) ? ConfigFile.Load(file, member, EnvironmentVariables())
+            : throw new CommandException(
+                $"the configuration has no member \"{member}\"; it has {string.Join(", ", config.Members.Keys)}. Say which one with --node or $MIRROR_NODE.", ExitCode.Usage);
+    }
 
     /// <summary>The configuration as a member sees it, and that member.</summary>
     public static (MirrorConfig Config, MemberConfig Member) LoadFor(string? given, string? member, MemberKind? kind = null)
     {
         var name = member ?? FromEnvironment("MIRROR_NODE") ?? Environment.MachineName.Split('.')[0].ToLowerInvariant();
         var config = Load(given, name);
-        if (!config.Members.TryGetValue(name, out var found))
-        {
-            throw new CommandException(
-                $"the configuration has no member \"{name}\"; it has {string.Join(", ", config.Members.Keys)}. Say which one this is with --node or $MIRROR_NODE.", ExitCode.Usage);
-        }
-
+        var found = config.Members[name];
         if (kind is { } wanted && found.Kind != wanted)
         {
             throw new CommandException($"{name} is a {found.Kind.ToString().ToLowerInvariant()}; start it with `mirror {found.Kind.ToString().ToLowerInvariant()}`.", ExitCode.Usage);

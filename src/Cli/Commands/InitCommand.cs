@@ -23,7 +23,7 @@ internal static class InitCommand
         var witnesses = Members("--witness", "A witness (votes, holds nothing), as NAME=ADDRESS.");
         var site = new Option<string>("--site") { Description = "Name of the first site.", DefaultValueFactory = _ => "site" };
         var root = new Option<string>("--root") { Description = "The site's files.", DefaultValueFactory = _ => "/srv/site" };
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only print the configuration that would be written." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only print the configuration, or name the certificates, that would be written." };
         var command = new Command(
             "init",
             "Write a configuration, a certificate authority and certificates.\n\nExample: mirror init /etc/mirror --member alpha=10.0.0.1 --member beta=10.0.0.2 --member gamma=10.0.0.3 --proxy front=10.0.0.9 --site wiki --root /srv/wiki\nThen copy mirror.yaml, ca.crt and each member's own NAME.crt and NAME.key to its machine; ca.key stays here.")
@@ -44,7 +44,7 @@ internal static class InitCommand
                 var text = ConfigWriter.Write(config);
                 if (parsed.GetValue(dryRun))
                 {
-                    Console.Out.Write(text);
+                    shown.Result(new { ok = true, written = Array.Empty<string>(), config = text }, output => output.Write(text));
                     return Task.FromResult(ExitCode.Ok);
                 }
 
@@ -69,12 +69,14 @@ internal static class InitCommand
             var loaded = ConfigFile.Load(file, null, new Dictionary<string, string>());
             written.AddRange(Certify(loaded, parsed.GetValue(dryRun)));
             shown.Result(
-                new { ok = true, written, warnings = loaded.Warnings },
+                parsed.GetValue(dryRun)
+                    ? new { ok = true, missing = written, warnings = loaded.Warnings }
+                    : (object)new { ok = true, written, warnings = loaded.Warnings },
                 output =>
                 {
                     foreach (var path in written)
                     {
-                        output.WriteLine($"wrote {path}");
+                        output.WriteLine($"{(parsed.GetValue(dryRun) ? "would write" : "wrote")} {path}");
                     }
 
                     foreach (var warning in loaded.Warnings)

@@ -51,7 +51,7 @@ internal static class Running
     {
         CommandException known => (known.Message, known.ExitCode),
         NotRunningException => (failure.Message, ExitCode.Unreachable),
-        RpcException { StatusCode: StatusCode.Unavailable } call => ($"no answer: {call.Status.Detail}", ExitCode.Unreachable),
+        RpcException { StatusCode: StatusCode.Unavailable } call => ($"no answer: {call.Status.Detail.TrimEnd('.')}. Start the process there (`mirror node`), or ask another member with --node.", ExitCode.Unreachable),
         RpcException call => (call.Status.Detail, ExitCode.Failed),
         StoreException or PackFormatException or CaptureException or IdentityException or DeltaFormatException or ListenException or ClusterException or GuardException
             => (failure.Message, ExitCode.Failed),

@@ -34,7 +34,9 @@ internal static class MemberHost
         using var identity = MemberIdentity.Load(config.Cluster.Pki, member.Name, time);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddSimpleConsole(console => (console.SingleLine, console.TimestampFormat, console.UseUtcTimestamp) = (true, "HH:mm:ss.fff ", true))
-            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning).AddFilter("Yarp", LogLevel.Warning);
+            .AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning).AddFilter("Akka", LogLevel.Warning).AddFilter("Yarp", LogLevel.Warning)
+            // What keeps the host from starting is said once, by the command, with a remedy.
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
         builder.Host.UseSystemd();
         builder.ListenForPeers(member, identity);
         builder.ListenForControl(member.ControlSocket);

@@ -48,18 +48,20 @@ internal sealed class Inbox
     public (VersionId To, long Offset) Partial()
     {
         var prefix = $"{Stored.Id}-";
+        (VersionId To, long Offset) found = default;
         foreach (var part in Directory.GetFiles(directory, "*" + partSuffix))
         {
             var name = Path.GetFileName(part)[..^partSuffix.Length];
-            if (name.StartsWith(prefix, StringComparison.Ordinal) && VersionId.TryParse(name[prefix.Length..], out var to) && !to.IsNone)
+            if (name.StartsWith(prefix, StringComparison.Ordinal) && VersionId.TryParse(name[prefix.Length..], out var to) && !to.IsNone && found.To.IsNone)
             {
-                return (to, PackReader.SafePrefix(part));
+                found = (to, PackReader.SafePrefix(part));
+                continue;
             }
 
             File.Delete(part);
         }
 
-        return default;
+        return found;
     }
 
     /// <summary>Checks a whole pack and gives it its name. One that cannot be used is removed.</summary>
