@@ -17,6 +17,8 @@ namespace Mirror.Replica.Apply;
 internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox inbox, Warmer warmer, Func<Task> publish, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan reviveAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan firstAgain = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan longestAgain = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan longestPause = TimeSpan.FromSeconds(30);
 
     private readonly Channel<bool> wakes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -25,6 +27,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
     private CancellationTokenSource fillNeeded = new();
     private Exception? lastFailure;
     private volatile bool finishing;
+    private TimeSpan again = firstAgain;
     private bool distrustTree;
     private int failures;
 
@@ -79,7 +82,9 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
             {
                 if (!finishing)
                 {
-                    await NextTurnAsync();
+                    // What does not run waits for something newer. It may have been the machine's fault, so it gets another chance by itself, ever later.
+                    await NextTurnAsync(Behind ? again : null);
+                    again = !Behind ? firstAgain : again * 2 < longestAgain ? again * 2 : longestAgain;
                 }
 
                 await StageAllAsync();
@@ -144,9 +149,11 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
     private bool Lacking => site.Apps.Count > 0 && warmer.Running is null && store.CurrentSlot is not null && !store.IsDiverged;
 
     // Waits for a pack. What is current is kept running meanwhile: apps that ended or did not start are started again, ever more patiently.
-    private async Task NextTurnAsync()
+    private async Task NextTurnAsync(TimeSpan? atMost)
     {
-        var wake = wakes.Reader.ReadAsync(aborted.Token).AsTask();
+        using var limit = new CancellationTokenSource(atMost ?? Timeout.InfiniteTimeSpan, time);
+        using var turn = CancellationTokenSource.CreateLinkedTokenSource(aborted.Token, limit.Token);
+        var wake = wakes.Reader.ReadAsync(turn.Token).AsTask();
         var pause = reviveAfter;
         while (!wake.IsCompleted)
         {
@@ -177,7 +184,14 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
             pause = pause * 2 < longestPause ? pause * 2 : longestPause;
         }
 
-        await wake;
+        try
+        {
+            await wake;
+        }
+        catch (OperationCanceledException) when (!aborted.IsCancellationRequested)
+        {
+            // Long enough waited.
+        }
     }
 
     private Task<bool> ReviveAsync() => TryWarmAsync(store.Current!.Id, warmer.ReviveAsync);
@@ -216,13 +230,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         AppSet? old = null;
         if (!await TryWarmAsync(store.Head!.Id, async token => old = await warmer.AdvanceAsync(token)))
         {
-            // Nothing newer came in meanwhile: wait for it instead of booting the same version again.
-            if (!finishing)
-            {
-                await publish();
-                await NextTurnAsync();
-            }
-
+            await publish();
             return;
         }
 
@@ -251,7 +259,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         }
         catch (Exception failure) when (failure is StoreException or IOException)
         {
-            // No fault of the version: a full disk, say. It is tried again with the next one.
+            // No fault of the version: a full disk, say.
             lastFailure = failure;
             Log.NotFlipped(logger, site.Name, version.ToString(), failure.Message);
             return false;
@@ -269,7 +277,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         [LoggerMessage(4012, LogLevel.Information, "{Site}: {Version} is warm, after {Milliseconds:F0} ms")]
         public static partial void Warm(ILogger logger, string site, string version, double milliseconds);
 
-        [LoggerMessage(4014, LogLevel.Error, "{Site}: version {Version} could not become current: {Reason} What was current stays; it is tried again with the next version")]
+        [LoggerMessage(4014, LogLevel.Error, "{Site}: version {Version} could not become current: {Reason} What was current stays; it is tried again")]
         public static partial void NotFlipped(ILogger logger, string site, string version, string reason);
 
         [LoggerMessage(4013, LogLevel.Warning, "{Site}: its apps ended ({Reason}) and are started again")]

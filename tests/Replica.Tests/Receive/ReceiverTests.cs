@@ -63,6 +63,11 @@ public sealed class ReceiverTests : IAsyncLifetime, IDisposable
         primary.OnFollow = async (_, stream, context) =>
         {
             await SendAsync(stream, FakePrimary.Frames(pack, one, two, epoch, pieces: 30));
+            while (new FileInfo(inbox.PartOf(one.Id, two.Id)) is not { Exists: true, Length: > 1_000_000 })
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, context.CancellationToken);
+            }
+
             context.GetHttpContext().Abort();
         };
         await Assert.ThrowsAnyAsync<Exception>(() => Receiver().FollowAsync(CancellationToken.None));
