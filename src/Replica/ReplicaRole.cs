@@ -144,6 +144,8 @@ public sealed partial class ReplicaRole
         try
         {
             sentence = $"following {primary.Node} in epoch {primary.Epoch}";
+            // Said at once: where nothing changes, no version would carry the news.
+            await PublishAsync();
             if (applier.FillNeeded.IsCancellationRequested || await FollowUntilUnusableAsync(receiver, reign.Token) == FollowOutcome.NeedsFill)
             {
                 // The head must not move under the list of what is at hand.
