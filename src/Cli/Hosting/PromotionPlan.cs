@@ -7,7 +7,7 @@ namespace Mirror.Cli.Hosting;
 /// <summary>Which node would become primary, and every rule it has to meet: node × rule × value × limit. Printed by --dry-run, and checked before anything moves.</summary>
 internal sealed record PromotionPlan(string Target, IReadOnlyList<RuleCheck> Checks)
 {
-    public bool Lawful => Checks.Where(check => check.Node == Target).All(check => check.Ok);
+    public bool Lawful => Target.Length > 0 && Checks.Where(check => check.Node == Target).All(check => check.Ok);
 
     /// <param name="to">The wanted node; empty for the best: warm, nearest to the primary, first in the configuration.</param>
     public static PromotionPlan Of(MirrorConfig config, SiteConfig site, ClusterSnapshot snapshot, SiteHolding? primary, string to)

@@ -1,0 +1,51 @@
+using System.Text.Json;
+using Mirror.Cli.Hosting;
+using Mirror.Cli.Output;
+using Mirror.Leadership.Membership;
+using static Mirror.Cli.Tests.Hosting.Snapshots;
+
+namespace Mirror.Cli.Tests.Hosting;
+
+public sealed class StatusReportTests
+{
+    [Fact]
+    public void Who_is_primary_what_each_holds_how_far_behind_and_which_version_is_safe()
+    {
+        var snapshot = Of(
+            ["gamma"], Holding("alpha", SiteRole.Primary, 1, 9), Holding("beta", SiteRole.Replica, 1, 8, secondsBeforeNoon: 3),
+            Holding("gamma", SiteRole.Replica, 1, 5, app: null, secondsBeforeNoon: 60));
+
+        var status = StatusReport.Of(Config(Site()), "beta", snapshot, Noon);
+
+        Assert.Equal(("home", "beta"), (status.Cluster, status.AnsweredBy));
+        Assert.Equal(["up", "up", "up, unreachable"], status.Members.Select(member => member.State));
+        var site = Assert.Single(status.Sites);
+        Assert.Equal(("alpha", 1ul, "1.9", "alpha says so"), (site.Primary, site.Epoch, VersionText.Name(site.Newest), site.Sentence));
+        Assert.Equal("1.8", VersionText.Name(site.Consistent));
+        Assert.Equal([0, 3, 60], site.Holdings.Select(holding => holding.LagSeconds));
+        Assert.Equal(["primary", "replica", "replica"], site.Holdings.Select(holding => holding.Role));
+        Assert.Equal([true, true, false], site.Holdings.Select(holding => holding.Reachable));
+        Assert.Equal("", site.Holdings[2].AppAddress);
+    }
+
+    [Fact]
+    public void A_site_nobody_reported_on_is_shown_as_such_and_not_left_out()
+    {
+        var status = StatusReport.Of(Config(Site()), "alpha", Of([]), Noon);
+
+        var site = Assert.Single(status.Sites);
+        Assert.Equal(("", "-", "no node of this site has reported yet"), (site.Primary, VersionText.Name(site.Newest), site.Sentence));
+    }
+
+    [Fact]
+    public void As_json_versions_have_their_names_and_no_primary_is_null()
+    {
+        var snapshot = Of([], Holding("alpha", SiteRole.Fenced, 2, 9), Holding("beta", SiteRole.Replica, 2, 9));
+
+        var json = JsonSerializer.SerializeToElement(StatusText.ToJson(StatusReport.Of(Config(Site()), "alpha", snapshot, Noon))).GetProperty("sites")[0];
+
+        Assert.Equal(JsonValueKind.Null, json.GetProperty("primary").ValueKind);
+        Assert.Equal("1.9", json.GetProperty("consistent").GetString());
+        Assert.Equal("fenced", json.GetProperty("holdings")[0].GetProperty("role").GetString());
+    }
+}
