@@ -30,12 +30,13 @@ internal static class CommandLine
     public static async Task<int> RunAsync(string[] arguments)
     {
         var parsed = Root().Parse(arguments);
+        if (parsed.Action is System.CommandLine.Invocation.ParseErrorAction)
+        {
+            return Running.Refuse(parsed);
+        }
 
         // Ctrl-C and SIGTERM cancel the command, which then stops what it started, in order.
         var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromMinutes(2) };
-        var code = await parsed.InvokeAsync(configuration);
-
-        // A line that made no sense was explained, with the command's help; scripts tell it by its own code.
-        return parsed.Action is System.CommandLine.Invocation.ParseErrorAction ? ExitCode.Usage : code;
+        return await parsed.InvokeAsync(configuration);
     }
 }

@@ -14,7 +14,7 @@ internal static class EmbeddedStore
 
     public static Task<VersionStore> OpenAsync(string directory, bool create, CancellationToken cancellation)
     {
-        if (!create && !Directory.Exists(directory))
+        if (!create && (!Directory.Exists(directory) || !Directory.EnumerateFileSystemEntries(directory).Any()))
         {
             throw new CommandException($"there is no store in {directory}. `mirror save DIR --store {directory}` makes one.");
         }

@@ -66,6 +66,11 @@ internal static class InitCommand
                 written.Add(file);
             }
 
+            else
+            {
+                shown.Say($"{file} is there already and is left as it is; edit it to add members or sites.");
+            }
+
             var loaded = ConfigFile.Load(file, null, new Dictionary<string, string>());
             written.AddRange(Certify(loaded, parsed.GetValue(dryRun)));
             shown.Result(
@@ -84,7 +89,7 @@ internal static class InitCommand
                         output.WriteLine($"note: {warning.Key}: {warning.What} {warning.Remedy}");
                     }
 
-                    output.WriteLine(written.Count == 0 ? "everything is there already" : $"Next: edit {file}, then `mirror doctor --config {file}`.");
+                    output.WriteLine(written.Count == 0 ? "nothing to write: every member in it has its certificate" : $"Next: edit {file}, then `mirror doctor --config {file}`.");
                 });
             return Task.FromResult(ExitCode.Ok);
         });

@@ -38,8 +38,13 @@ internal static class PromoteCommand
                 last = progress;
                 if (progress.Checks.Count > 0)
                 {
+                    // The same rules are asked again when the hand-over begins; they are shown again only when one of them changed.
+                    if (!checks.SequenceEqual(progress.Checks))
+                    {
+                        Write(shown, progress.Checks);
+                    }
+
                     checks = progress.Checks;
-                    Write(shown, checks);
                 }
                 else if (!progress.Done)
                 {

@@ -12,7 +12,7 @@ internal static class ProxyCommand
         var config = ClusterOptions.Config();
         var name = ClusterOptions.Member();
         var withInput = MemberHost.StopWithInput();
-        var command = new Command("proxy", "Run a proxy: the front that readers reach.\n\nExample: mirror proxy --config /etc/mirror/mirror.yaml --node alpha") { config, name, withInput };
+        var command = new Command("proxy", "Run a proxy: the front that readers reach.\n\nExample: mirror proxy --config /etc/mirror/mirror.yaml --node front") { config, name, withInput };
         command.SetRun((parsed, shown, cancellation) =>
         {
             var (loaded, member) = ClusterOptions.LoadFor(parsed.GetValue(config), parsed.GetValue(name), MemberKind.Proxy);

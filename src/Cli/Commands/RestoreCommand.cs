@@ -33,6 +33,7 @@ internal static class RestoreCommand
             {
                 await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
                 restored = Find([.. opened.Versions.Select(VersionText.Summary)], id, directory);
+                opened.CheckDestination(target);
                 if (!parsed.GetValue(dryRun))
                 {
                     await opened.RestoreAsync(id, target, new ShownProgress(shown), cancellation);

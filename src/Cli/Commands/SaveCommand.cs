@@ -21,14 +21,14 @@ internal static class SaveCommand
         };
         command.SetRun(async (parsed, shown, cancellation) =>
         {
-            var tree = Path.GetFullPath(parsed.GetValue(source)!);
+            var tree = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(source)!));
             if (!Directory.Exists(tree))
             {
-                throw new CommandException($"the source {tree} is not a directory that can be read.");
+                throw new CommandException($"the source {tree} {(Path.Exists(tree) ? "is no directory; name the one it lies in" : "does not exist, or may not be seen")}.");
             }
 
-            var target = Path.GetFullPath(parsed.GetValue(store)!);
-            if ((target + "/").StartsWith(tree + "/", StringComparison.Ordinal))
+            var target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(parsed.GetValue(store)!));
+            if (Within(Real(target), Real(tree)))
             {
                 throw new CommandException($"the store {target} lies inside the source {tree}: it would save itself. Choose a place outside.");
             }
@@ -37,12 +37,26 @@ internal static class SaveCommand
             var request = new CaptureRequest(
                 tree, null, new PathFilter([], parsed.GetValue(exclude) ?? []), Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete));
             shown.Progress($"comparing {tree} with {opened.Head?.Id.ToString() ?? "nothing"}");
-            var captured = await SiteCapture.CaptureAsync(opened, request, opened.InboxDirectory, TimeProvider.System, cancellation);
-            if (captured.Version is { } version)
+            CaptureResult captured;
+            try
             {
-                await opened.StageAsync(captured.Pack!, new ShownProgress(shown), cancellation);
-                await opened.FlipAsync(cancellation);
-                await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
+                // A save that was killed between staging its version and making it current: finished first, so that `current` is the newest also when nothing changed since.
+                if (opened.Head is not null && !opened.IsHeadCurrent)
+                {
+                    await opened.FlipAsync(cancellation);
+                }
+
+                captured = await SiteCapture.CaptureAsync(opened, request, opened.InboxDirectory, TimeProvider.System, cancellation);
+                if (captured.Version is { } version)
+                {
+                    await opened.StageAsync(captured.Pack!, new ShownProgress(shown), cancellation);
+                    await opened.FlipAsync(cancellation);
+                    await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
+                }
+            }
+            catch (IOException error)
+            {
+                throw new CommandException($"{tree} was not saved in {target}: {error.Message.TrimEnd('.')}. What the store holds is as it was; mend that and save again.");
             }
             else if (captured.FilesRead > 0)
             {
@@ -51,6 +65,11 @@ internal static class SaveCommand
             }
 
             shown.EndProgress();
+            if (Path.Exists(Path.Combine(tree, ".mirror")))
+            {
+                shown.Say($"left out: {Path.Combine(tree, ".mirror")}, a name that Mirror keeps for database dumps. Rename it if it is yours.");
+            }
+
             var head = opened.Head!;
             var summary = VersionText.Summary(opened.Versions.First(kept => kept.Record.Id == head.Id));
             shown.Result(
@@ -65,5 +84,20 @@ internal static class SaveCommand
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static bool Within(string path, string directory) => (path + "/").StartsWith(directory.TrimEnd('/') + "/", StringComparison.Ordinal);
+
+    /// <summary>The path with every link in it followed: a store must not lie in its source by a detour, either.</summary>
+    private static string Real(string path)
+    {
+        if (Path.GetDirectoryName(path) is not { } parent)
+        {
+            return path;
+        }
+
+        var here = Path.Combine(Real(parent), Path.GetFileName(path));
+        var info = new DirectoryInfo(here);
+        return info.LinkTarget is not null && info.ResolveLinkTarget(returnFinalTarget: true)?.FullName is { } target ? Real(target) : here;
     }
 }

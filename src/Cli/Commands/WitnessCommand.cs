@@ -12,7 +12,7 @@ internal static class WitnessCommand
         var config = ClusterOptions.Config();
         var name = ClusterOptions.Member();
         var withInput = MemberHost.StopWithInput();
-        var command = new Command("witness", "Run a witness: a voter that holds no site.\n\nExample: mirror witness --config /etc/mirror/mirror.yaml --node alpha") { config, name, withInput };
+        var command = new Command("witness", "Run a witness: a voter that holds no site.\n\nExample: mirror witness --config /etc/mirror/mirror.yaml --node third") { config, name, withInput };
         command.SetRun((parsed, shown, cancellation) =>
         {
             var (loaded, member) = ClusterOptions.LoadFor(parsed.GetValue(config), parsed.GetValue(name), MemberKind.Witness);

@@ -21,7 +21,7 @@ internal sealed record PromotionPlan(string Target, IReadOnlyList<RuleCheck> Che
             var reachable = snapshot.Members.TryGetValue(node, out var member) && member.Reachable;
             Check(node, "is not the primary already", node == primary?.Node ? "primary" : "replica", "replica", node != primary?.Node);
             Check(node, "is reachable", reachable ? "yes" : "no", "yes", reachable);
-            Check(node, "has the site's newest version", holding?.Verified.ToString() ?? "nothing", $"{reference}", primary is not null ? holding is not null : holding?.Verified >= reference);
+            Check(node, "has the site's newest version", holding?.Verified.ToString() ?? "nothing", holding?.Verified >= reference || primary is null ? $"{reference}" : $"{reference}, sent first", primary is not null ? holding is not null : holding?.Verified >= reference);
             Check(node, "runs the apps, warm", holding?.AppAddress ?? "no", "yes", site.Apps.Count == 0 || holding?.AppAddress is not null);
         }
 

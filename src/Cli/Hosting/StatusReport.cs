@@ -13,7 +13,7 @@ internal static class StatusReport
     {
         var status = new ClusterStatus { Cluster = config.Cluster.Name, AnsweredBy = answeredBy };
         status.Members.AddRange(snapshot.Members.Values.OrderBy(found => found.Name, StringComparer.Ordinal).Select(found =>
-            new MemberState { Name = found.Name, Role = found.Kind, Address = found.Address, State = found.Reachable ? found.State : $"{found.State}, unreachable" }));
+            new MemberState { Name = found.Name, Role = found.Kind, Address = found.Address, State = found.Reachable || found.State == "unreachable" ? found.State : $"{found.State}, unreachable" }));
         status.Sites.AddRange(config.Sites.Values.Select(site => Of(config, site, snapshot, now)));
         return status;
     }

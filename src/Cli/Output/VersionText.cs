@@ -29,12 +29,12 @@ internal static class VersionText
         chain = Convert.ToHexStringLower(version.Chain.Span),
     };
 
-    public static void Write(IEnumerable<VersionSummary> versions, VersionPosition? current, TextWriter output)
+    public static void Write(IEnumerable<VersionSummary> versions, VersionPosition? current, TextWriter output, string elsewhere = "on other nodes")
     {
         var table = Tables.New("version", "time (UTC)", "origin", "entries", "size", "root", "here", "note");
         foreach (var version in versions)
         {
-            var here = Equals(version.Id, current) ? "current" : version.Restorable ? "restorable" : "on other nodes";
+            var here = Equals(version.Id, current) ? "current" : version.Restorable ? "restorable" : elsewhere;
             Tables.Row(
                 table, Name(version.Id), TimeOf(version).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.fff", CultureInfo.InvariantCulture), version.Origin,
                 version.Entries.ToString(CultureInfo.InvariantCulture), Size((long)version.Bytes), Convert.ToHexStringLower(version.Root.Span)[..12], here, version.Note);

@@ -35,6 +35,10 @@ public static class ConfigFile
         {
             throw Unreadable(path, "There is no such file.", "Write one with `mirror init`, or name another with --config or MIRROR_CONFIG.");
         }
+        catch (UnauthorizedAccessException) when (Directory.Exists(path))
+        {
+            throw Unreadable(path, "This is a directory.", "Name the file in it, such as mirror.yaml.");
+        }
         catch (UnauthorizedAccessException)
         {
             throw Unreadable(path, "The file may not be read by this user.", "Run as the user that owns it, or change its mode.");

@@ -125,6 +125,6 @@ internal sealed class PackCatalogue(string historyDirectory)
     public string DescribeDamage()
     {
         var packs = damaged.Select(pair => $"{pair.Key}: {pair.Value}").Concat(damagedBlobs.Select(pair => $"{pair.Key.File}: {pair.Value}")).Order(StringComparer.Ordinal).ToList();
-        return packs.Count == 0 ? "" : $" Damaged packs: {string.Join("; ", packs.Take(5))}{(packs.Count > 5 ? $"; and {packs.Count - 5} more" : "")}.";
+        return packs.Count == 0 ? "" : $" Damaged packs: {string.Join("; ", packs.Take(5).Select(pack => pack.TrimEnd('.')))}{(packs.Count > 5 ? $"; and {packs.Count - 5} more" : "")}.";
     }
 }

@@ -103,7 +103,7 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
         $"Version {version.Id} cannot be restored: {count} of its contents {(count == 1 ? "is" : "are")} nowhere in this store, such as \"{entry.Path}\" ({entry.Hash})."
         + catalogue.DescribeDamage() + explain());
 
-    private static void RefuseDestination(string destination)
+    public static void RefuseDestination(string destination)
     {
         var parent = Path.GetDirectoryName(destination);
         if (parent is null || !System.IO.Directory.Exists(parent))

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Mirror.Delta;
 using Mirror.Store.Manifests;
+using Mirror.Store.Packs;
 using Mirror.Store.Slots;
 using Mirror.Store.Tree;
 
@@ -15,6 +16,8 @@ namespace Mirror.Store.Versions;
 internal sealed class VersionIndex : IDisposable
 {
     private const int SchemaVersion = 1;
+    private const int SqliteCorrupt = 11;
+    private const int SqliteNotADatabase = 26;
 
     private const string Schema = """
         CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -66,8 +69,7 @@ internal sealed class VersionIndex : IDisposable
         catch (SqliteException error)
         {
             index.Dispose();
-            throw new StoreException(
-                $"The index {path} cannot be opened: {error.Message}. If the disk is sound, move the store's directory away and let this node fetch the site again.", error);
+            throw index.Explained(error);
         }
         catch
         {
@@ -76,7 +78,20 @@ internal sealed class VersionIndex : IDisposable
         }
     }
 
+    /// <exception cref="StoreException">The file is damaged, though it opened as a database.</exception>
     public IndexContents Load()
+    {
+        try
+        {
+            return LoadAll();
+        }
+        catch (Exception error) when (error is KeyNotFoundException or FormatException or ArgumentException or OverflowException or InvalidCastException or InvalidDataException or PackFormatException)
+        {
+            throw Damaged(error);
+        }
+    }
+
+    private IndexContents LoadAll()
     {
         lock (gate)
         {
@@ -115,10 +130,13 @@ internal sealed class VersionIndex : IDisposable
     {
         lock (gate)
         {
-            using var command = connection.CreateCommand();
-            command.CommandText = "SELECT signature FROM signatures WHERE hash = $hash";
-            command.Parameters.AddWithValue("$hash", hash.ToArray());
-            return command.ExecuteScalar() is byte[] bytes ? BlockSignature.Parse(bytes) : null;
+            return Guarded(() =>
+            {
+                using var command = connection.CreateCommand();
+                command.CommandText = "SELECT signature FROM signatures WHERE hash = $hash";
+                command.Parameters.AddWithValue("$hash", hash.ToArray());
+                return command.ExecuteScalar() is byte[] bytes ? BlockSignature.Parse(bytes) : null;
+            });
         }
     }
 
@@ -135,13 +153,17 @@ internal sealed class VersionIndex : IDisposable
     {
         lock (gate)
         {
-            using var transaction = connection.BeginTransaction();
-            using (var rows = new IndexChange(connection, transaction))
+            Guarded(() =>
             {
-                change(rows);
-            }
+                using var transaction = connection.BeginTransaction();
+                using (var rows = new IndexChange(connection, transaction))
+                {
+                    change(rows);
+                }
 
-            disk.Change($"{op}: commit", transaction.Commit);
+                disk.Change($"{op}: commit", transaction.Commit);
+                return true;
+            });
         }
     }
 
@@ -178,7 +200,30 @@ internal sealed class VersionIndex : IDisposable
         transaction.Commit();
     }
 
-    private List<T> Read<T>(string sql, Func<SqliteDataReader, T> map)
+    /// <summary>What SQLite has to complain of (a full disk, a damaged page) becomes the store's own error, which says whose index it is and what to do.</summary>
+    private T Guarded<T>(Func<T> use)
+    {
+        try
+        {
+            return use();
+        }
+        catch (SqliteException error)
+        {
+            throw Explained(error);
+        }
+    }
+
+    private StoreException Explained(SqliteException error) => error.SqliteErrorCode is SqliteCorrupt or SqliteNotADatabase
+        ? Damaged(error)
+        : new StoreException($"The index {connection.DataSource} cannot be used: {error.Message.TrimEnd('.')}. Is the disk full, or read-only? Make room or mend it, and try again; what the store holds is as it was.", error);
+
+    private StoreException Damaged(Exception error) => new(
+        $"The index {connection.DataSource} is damaged ({error.Message.TrimEnd('.')}). Put it back from a backup, or move the store's directory away and begin anew: a node fetches the site from the others, `mirror save` makes a new store. The newest version's files lie in the old one, under current/.",
+        error);
+
+    private List<T> Read<T>(string sql, Func<SqliteDataReader, T> map) => Guarded(() => ReadRows(sql, map));
+
+    private List<T> ReadRows<T>(string sql, Func<SqliteDataReader, T> map)
     {
         using var command = connection.CreateCommand();
         command.CommandText = sql;

@@ -11,6 +11,7 @@ namespace Mirror.Store.Versions;
 public sealed partial class VersionStore
 {
     private const int FormatVersion = 1;
+    private const int WouldBlock = 11;
     private const string FormatName = "mirror-store";
     private static readonly string[] ownDirectories = ["history", "outbox", "inbox"];
 
@@ -24,13 +25,14 @@ public sealed partial class VersionStore
     /// <summary>For tests: with a disk that fails on demand.</summary>
     internal static Task<VersionStore> OpenAsync(
         string directory, string site, TimeProvider time, IStoreDisk disk, Func<EntryPath, bool> privatePaths, CancellationToken cancellation) =>
-        Task.Run(() => Open(Path.GetFullPath(directory), site, time, disk, privatePaths), cancellation);
+        Task.Run(() => Open(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)), site, time, disk, privatePaths), cancellation);
 
     [SuppressMessage("Reliability", "CA2000:Dispose objects before losing scope", Justification = "The store owns the lock and the index; both are disposed here when it does not come to be.")]
     private static VersionStore Open(string directory, string site, TimeProvider time, IStoreDisk disk, Func<EntryPath, bool> privatePaths)
     {
         // A root that became the link to `current` is entered by web servers and apps of other users: they pass through, and the trees' own modes decide.
         disk.CreateDirectory("open: create store", directory, passable: true);
+        RefuseForeign(directory);
         var storeLock = TakeLock(directory);
         VersionIndex? index = null;
         try
@@ -77,6 +79,10 @@ public sealed partial class VersionStore
                 UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
             });
         }
+        catch (IOException error) when (error.HResult != WouldBlock)
+        {
+            throw new StoreException($"The store {directory} cannot be locked: {error.Message} Every use of a store writes there (it ends what was interrupted): mend that, or copy the store to a place that can be written.", error);
+        }
         catch (IOException error)
         {
             throw new StoreException($"The store {directory} is in use by another process{Holder(directory)}. Stop it, or ask it instead.", error);
@@ -104,16 +110,22 @@ public sealed partial class VersionStore
         }
     }
 
+    /// <summary>Asked before the lock is taken, too: not even a lock file is left in a directory that is somebody else's.</summary>
+    private static void RefuseForeign(string directory)
+    {
+        if (!File.Exists(Path.Combine(directory, "format"))
+            && System.IO.Directory.EnumerateFileSystemEntries(directory).Select(Path.GetFileName).Any(name => name is not ("lock" or "format.tmp")))
+        {
+            throw new StoreException($"{directory} is not empty and not a store (it has no file \"format\"). Name an absent or empty directory.");
+        }
+    }
+
     private static void CheckFormat(string directory, IStoreDisk disk)
     {
         var path = Path.Combine(directory, "format");
         if (!File.Exists(path))
         {
-            if (System.IO.Directory.EnumerateFileSystemEntries(directory).Select(Path.GetFileName).Any(name => name is not ("lock" or "format.tmp")))
-            {
-                throw new StoreException($"{directory} is not empty and not a store (it has no file \"format\"). Name an absent or empty directory.");
-            }
-
+            RefuseForeign(directory);
             disk.ReplaceFile("open: format", path, System.Text.Encoding.ASCII.GetBytes($"{FormatName} {FormatVersion}\n"));
             return;
         }

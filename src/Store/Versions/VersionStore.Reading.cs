@@ -38,11 +38,25 @@ public sealed partial class VersionStore
     public Task RestoreAsync(VersionId version, string destination, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run(
         async () =>
         {
+            CheckDestination(destination);
             var manifest = ManifestOf(version);
             var record = state.Find(version)!.Record;
             await new Restorer(catalogue, Sources, disk).RunAsync(record, manifest, destination, () => Reachable(state), progress, cancellation);
         },
         cancellation);
+
+    /// <summary>What a restore asks of its destination before it begins: absent or empty, in a directory that is there, and outside the store.</summary>
+    /// <exception cref="StoreException">It is none of that.</exception>
+    public void CheckDestination(string destination)
+    {
+        var whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(destination));
+        if ((whole + "/").StartsWith(Directory + "/", StringComparison.Ordinal))
+        {
+            throw new StoreException($"The destination {whole} lies inside the store {Directory}, which is the store's own. Name a directory outside.");
+        }
+
+        Restorer.RefuseDestination(whole);
+    }
 
     /// <summary>Path of a kept pack, for a peer that asks; null when there is none.</summary>
     public string? FindPack(VersionId from, VersionId to)
