@@ -47,21 +47,21 @@ internal static class SaveCommand
                 }
 
                 captured = await SiteCapture.CaptureAsync(opened, request, opened.InboxDirectory, TimeProvider.System, cancellation);
-                if (captured.Version is { } version)
+                if (captured.Version is not null)
                 {
                     await opened.StageAsync(captured.Pack!, new ShownProgress(shown), cancellation);
                     await opened.FlipAsync(cancellation);
+                }
+
+                if (captured.Version is not null || captured.FilesRead > 0)
+                {
+                    // Also what was touched, read, and is as before: once is enough.
                     await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
                 }
             }
             catch (IOException error)
             {
-                throw new CommandException($"{tree} was not saved in {target}: {error.Message.TrimEnd('.')}. What the store holds is as it was; mend that and save again.");
-            }
-            else if (captured.FilesRead > 0)
-            {
-                // Touched, read, and as before: once is enough.
-                await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
+                throw new CommandException($"{tree} could not be saved in {target}: {error.Message.TrimEnd('.')}. The versions kept are as they were; mend that and save again.");
             }
 
             shown.EndProgress();
