@@ -89,7 +89,7 @@ internal static class InitCommand
                         output.WriteLine($"note: {warning.Key}: {warning.What} {warning.Remedy}");
                     }
 
-                    output.WriteLine(written.Count == 0 ? "nothing to write: every member in it has its certificate" : $"Next: edit {file}, then `mirror doctor --config {file}`.");
+                    output.WriteLine(written.Count == 0 ? "everything is there already: the configuration, and a certificate for each member in it" : $"Next: edit {file}, then `mirror doctor --config {file}`.");
                 });
             return Task.FromResult(ExitCode.Ok);
         });
