@@ -12,7 +12,7 @@ internal static class MirrorProgram
 
     public static async Task<BufferedCommandResult> RunAsync(params string[] arguments)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(8));
         return await CliWrap.Cli.Wrap(File).WithArguments(arguments).WithWorkingDirectory(Path.GetTempPath())
             .WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(limit.Token);
     }

@@ -15,14 +15,14 @@ public sealed class PostgresSiteTests
     [Fact]
     public async Task A_postgres_site_is_replicated_warm_and_survives_its_primary()
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(3));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(6));
         await using var server = await PostgresServer.StartAsync();
         await server.QueryAsync("postgres", "create database shop");
         await server.QueryAsync("shop", "create table items(name text primary key); insert into items values ('tea'), ('cake')");
         using var scratch = new TemporaryDirectory();
         await using var cluster = await PrepareAsync(scratch.Path, server, limit.Token);
         cluster.StartAll();
-        var status = await cluster.UntilAsync("alpha", "the cluster did not come up", Settled, TimeSpan.FromSeconds(60), limit.Token);
+        var status = await cluster.UntilAsync("alpha", "the cluster did not come up", Settled, TimeSpan.FromSeconds(120), limit.Token);
         using var client = new HttpClient();
 
         // Every replica runs the app on a database of its own, loaded from the dump.
@@ -37,14 +37,14 @@ public sealed class PostgresSiteTests
         (await client.PostAsync(new Uri(site, "/items/jam"), null, limit.Token)).EnsureSuccessStatusCode();
         await File.WriteAllTextAsync(Path.Combine(cluster.Directory, "alpha", "srv", "shop", "notice.txt"), "jam is new", limit.Token);
         var capture = await cluster.ControlOf("alpha").CaptureAsync(
-            new CaptureRequest { Site = "shop", WaitCopies = 3, TimeoutMs = 60_000 }, cancellationToken: limit.Token);
+            new CaptureRequest { Site = "shop", WaitCopies = 3, TimeoutMs = 120_000 }, cancellationToken: limit.Token);
         Assert.Equal(3u, capture.Copies);
 
         var before = status.Sites[0].Epoch;
         var victim = (await cluster.StatusAsync("alpha", limit.Token))!.Sites[0].Holdings.First(holding => holding.Node == "alpha");
         await cluster.MeltAsync("alpha", victim.ProcessIds, limit.Token);
         var after = await cluster.UntilAsync(
-            DemoSetup.Proxy, "no replica took over", now => now.Sites[0] is { Primary.Length: > 0 } found && found.Epoch > before, TimeSpan.FromSeconds(30), limit.Token);
+            DemoSetup.Proxy, "no replica took over", now => now.Sites[0] is { Primary.Length: > 0 } found && found.Epoch > before, TimeSpan.FromSeconds(90), limit.Token);
 
         Assert.NotEqual("alpha", after.Sites[0].Primary);
         Assert.Equal("cake,jam,tea", await client.GetStringAsync(new Uri(site, "/items"), limit.Token));
