@@ -71,9 +71,11 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
         var present = await ReadPagesAsync(cancellation);
         var lost = load.Acknowledged.Where(line => !present.Contains(line.Line)).ToList();
         var keeper = DemoSetup.Nodes.First(node => node != First && node != heir);
-        var consistentLines = await LinesOfAsync(keeper, consistent, cancellation);
-        var lostConsistent = consistentLines.Except(present).ToHashSet();
-        lostConsistent.UnionWith(load.Acknowledged.Where(line => line.At < consistentTime && !consistentLines.Contains(line.Line)).Select(line => line.Line));
+
+        // Two proofs: what was acknowledged before the consistent version's capture began, and what an independent replica kept of it in its files.
+        var kept = await NewestKeptAsync(keeper, consistent, cancellation);
+        var lostConsistent = (await LinesOfAsync(keeper, kept.Id, cancellation)).Except(present).ToHashSet();
+        lostConsistent.UnionWith(lost.Where(line => line.At < consistentTime).Select(line => line.Line));
         if (lost.Count > 0)
         {
             Say($"{lost.Count} acknowledged write(s) had not reached a replica when {First} died; they are on {First}, in its diverged branch");
@@ -142,12 +144,20 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
         return VersionText.TimeOf(reply.Versions.First(found => found.Id.Equals(version)));
     }
 
+    // A replica may be one version behind what is consistent, or have skipped one: what counts is what it can bring back.
+    private async Task<VersionSummary> NewestKeptAsync(string node, VersionPosition limit, CancellationToken cancellation)
+    {
+        var reply = await cluster.ControlOf(node).GetVersionsAsync(new VersionsRequest { Site = DemoSetup.Wiki }, deadline: Deadlines.Soon(), cancellationToken: cancellation);
+        return reply.Versions.LastOrDefault(version => version.Restorable && Asking.ToId(version.Id) <= Asking.ToId(limit))
+            ?? throw new CommandException($"{node} can restore no version up to {VersionText.Name(limit)}.");
+    }
+
     // A version with some pages in it, and the SHA-256 of each, noted long before it is restored.
     private async Task<(VersionSummary Version, Dictionary<string, string> Hashes)> RememberVersionAsync(CancellationToken cancellation)
     {
         var keeper = DemoSetup.Nodes[2];
-        var state = await StateAsync(keeper, cancellation);
-        using var call = cluster.ControlOf(keeper).ShowVersion(new ShowRequest { Site = DemoSetup.Wiki, Version = state.Consistent }, cancellationToken: cancellation);
+        var chosen = await NewestKeptAsync(keeper, (await StateAsync(keeper, cancellation)).Consistent, cancellation);
+        using var call = cluster.ControlOf(keeper).ShowVersion(new ShowRequest { Site = DemoSetup.Wiki, Version = chosen.Id }, cancellationToken: cancellation);
         VersionSummary? version = null;
         var hashes = new Dictionary<string, string>();
         await foreach (var reply in call.ResponseStream.ReadAllAsync(cancellation))

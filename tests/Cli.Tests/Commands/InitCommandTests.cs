@@ -43,7 +43,7 @@ public sealed class InitCommandTests : IDisposable
         var after = Contents();
         Assert.All(before, file => Assert.Equal(file.Value, after[file.Key]));
         MemberIdentity.Load(cluster.Pki, "beta", TimeProvider.System).Dispose();
-        Assert.Contains("nothing to write", (await MirrorProgram.RunAsync("init", cluster.Directory)).Output, StringComparison.Ordinal);
+        Assert.Contains("everything is there already", (await MirrorProgram.RunAsync("init", cluster.Directory)).Output, StringComparison.Ordinal);
     }
 
     [Fact]
