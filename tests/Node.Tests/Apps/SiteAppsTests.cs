@@ -104,7 +104,7 @@ public sealed class SiteAppsTests : IAsyncLifetime, IDisposable
 
         var sentence = await set.Failed.WaitAsync(GuardFixture.Patience);
         Assert.StartsWith("App 'web' of site 'wiki' ended with exit code 3.", sentence, StringComparison.Ordinal);
-        Assert.EndsWith("dying as asked", sentence, StringComparison.Ordinal);
+        Assert.Contains("dying as asked", sentence, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -140,7 +140,7 @@ public sealed class SiteAppsTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task An_app_that_never_gets_healthy_is_stopped_and_so_are_those_before_it()
     {
-        var sick = TestApp("sick", arguments: ["--status=503"]) with { StartWithin = TimeSpan.FromSeconds(2) };
+        var sick = TestApp("sick", arguments: ["--status=503"]) with { StartWithin = TimeSpan.FromSeconds(8) };
         var well = TestApp("well");
 
         var failure = await Assert.ThrowsAsync<AppUnhealthyException>(
