@@ -51,7 +51,7 @@ public sealed class EmbeddedTests
         await FailsAsync("empty", ["restore", "1.1", source, "--store", store]);
         await FailsAsync("is no version", ["show", "nonsense", "--store", store]);
         await FailsAsync("no store", ["versions", "--store", Path.Combine(scratch.Path, "elsewhere")]);
-        await FailsAsync("not a directory", ["save", Path.Combine(scratch.Path, "gone"), "--store", store]);
+        await FailsAsync("does not exist", ["save", Path.Combine(scratch.Path, "gone"), "--store", store]);
         await FailsAsync("inside the source", ["save", source, "--store", Path.Combine(source, "store")]);
         Assert.False(Directory.Exists(Path.Combine(scratch.Path, "out")));
         Assert.Equal(["page"], Directory.GetFileSystemEntries(source).Select(Path.GetFileName));

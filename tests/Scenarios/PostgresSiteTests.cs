@@ -17,15 +17,15 @@ public sealed class PostgresSiteTests
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(6));
         await using var server = await PostgresServer.StartAsync();
-        await server.QueryAsync("postgres", "create database shop");
-        await server.QueryAsync("shop", "create table items(name text primary key); insert into items values ('tea'), ('cake')");
+        await server.QueryAsync("postgres", "create database shop_alpha");
+        await server.QueryAsync("shop_alpha", "create table items(name text primary key); insert into items values ('tea'), ('cake')");
         using var scratch = new TemporaryDirectory();
         await using var cluster = await PrepareAsync(scratch.Path, server, limit.Token);
         cluster.StartAll();
         var status = await cluster.UntilAsync("alpha", "the cluster did not come up", Settled, TimeSpan.FromSeconds(120), limit.Token);
         using var client = new HttpClient();
 
-        // Every replica runs the app on a database of its own, loaded from the dump.
+        // One server for all of them here, so each node's databases bear its name. Every replica runs the app on a database of its own, loaded from the dump.
         foreach (var holding in status.Sites[0].Holdings)
         {
             Assert.Equal("cake,tea", await client.GetStringAsync(new Uri(holding.AppAddress + "/items"), limit.Token));
@@ -66,7 +66,7 @@ public sealed class PostgresSiteTests
         var site = new SiteConfig(
             "shop", "alpha", nodes, nodes,
             new FilesConfig(Path.Combine(directory, "{node}", "srv", "shop"), [], TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(5)),
-            [new DatabaseConfig("shop", DatabaseKind.Postgres, null, server.Connection("shop"))], [app], ["*"], [], true);
+            [new DatabaseConfig("shop", DatabaseKind.Postgres, null, server.Connection("shop_{node}"))], [app], ["*"], [], true);
         var config = new MirrorConfig
         {
             Cluster = new ClusterConfig("scenario", TimeSpan.FromSeconds(2), Path.Combine(directory, "pki")),
