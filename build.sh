@@ -44,7 +44,7 @@ publish() {
     (
         flock 9
         touch .build/stamp.new
-        quietly "Building Mirror (the first time takes a minute)" publish_both
+        quietly "Building Mirror (the first time takes some minutes)" publish_both
         mv .build/stamp.new .build/stamp
     ) 9>.build/lock
 }

@@ -25,7 +25,6 @@ internal sealed record DemoReport
     public required string RestoredVersion { get; init; }
     public required string ConsistentVersionAtKill { get; init; }
     public required ulong Epoch { get; init; }
-    public required bool ReturnedAsReplica { get; init; }
     public required DemoSiteReport? Site { get; init; }
     public required double TookSeconds { get; init; }
     public required IReadOnlyList<string> Faults { get; init; }

@@ -78,7 +78,7 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
         lostConsistent.UnionWith(lost.Where(line => line.At < consistentTime).Select(line => line.Line));
         if (lost.Count > 0)
         {
-            Say($"{lost.Count} acknowledged write(s) had not reached a replica when {First} died; they are on {First}, in its diverged branch");
+            Say($"{lost.Count} acknowledged write(s) had not reached a replica when {First} died");
         }
 
         var restored = await RestoreAsync(keeper, early, earlyHashes, cancellation);
@@ -112,7 +112,6 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
             RestoredVersion = VersionText.Name(early.Id),
             ConsistentVersionAtKill = VersionText.Name(consistent),
             Epoch = SiteOf(last, DemoSetup.Wiki).Epoch,
-            ReturnedAsReplica = true,
             Site = files,
             TookSeconds = time.GetElapsedTime(began).TotalSeconds,
             Faults = faults,
