@@ -194,10 +194,13 @@ internal sealed class TreeWalk : IDisposable
         return null;
     }
 
-    /// <summary>Attributes are read through /proc; if that is not mounted, every file would seem to have vanished.</summary>
+    /// <summary>
+    /// Attributes are read through /proc; if that is not mounted, every file would seem to have vanished. The open directory tells: it is there whatever happens to its
+    /// names, while a file can vanish and come back between two looks.
+    /// </summary>
     private Found? MissingAttributes(int directory, EntryPath path, int error)
     {
-        if (error == -Errno.NotFound && Posix.Stat(directory, path.Name, out FileStat _) >= 0)
+        if (error == -Errno.NotFound && xattrs.Read(directory, out _) == -Errno.NotFound)
         {
             throw new IOException($"Cannot read the attributes of \"{tree.Root}/{path}\": /proc must be mounted.");
         }
