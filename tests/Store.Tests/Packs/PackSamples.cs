@@ -101,5 +101,14 @@ internal sealed class PackSamples : IDisposable
         return bytes.ToArray();
     }
 
+    /// <summary>Removes the packs made so far: a property makes thousands.</summary>
+    public void Clear()
+    {
+        foreach (var file in directory.GetFiles())
+        {
+            file.Delete();
+        }
+    }
+
     public void Dispose() => directory.Delete(recursive: true);
 }
