@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Mirror.Delta;
 
 /// <summary>
-/// Finds the full blocks of a basis by their weak sum. Nearly all sums that rolling yields are of no block, and memory is far away: so a filter of 16 bits a
+/// Finds the blocks of a basis by their weak sum. Nearly all sums that rolling yields are of no block, and memory is far away: so a filter of 16 bits a
 /// block, small enough for the cache, answers 99 of 100 with one load; for the others one probe in an open table mostly does. Memory: 14 to 28 bytes a block.
 /// </summary>
 internal sealed class BlockTable
@@ -14,7 +14,7 @@ internal sealed class BlockTable
     private const int FilterBitsPerBlock = 16;
     private const ulong Spread = 0x9E37_79B9_7F4A_7C15;
 
-    private readonly BlockHash[] _blocks;
+    private readonly BlockSignature _basis;
     private readonly BlockKey _key;
     private readonly ulong[] _filter;
     private readonly int _filterShift;
@@ -25,13 +25,13 @@ internal sealed class BlockTable
 
     public BlockTable(BlockSignature basis, BlockKey key)
     {
-        _blocks = basis.Blocks;
+        _basis = basis;
         _key = key;
-        int count = basis.FullBlocks;
-        _filter = new ulong[Math.Max(2, BitOperations.RoundUpToPowerOf2((uint)count * FilterBitsPerBlock / 64))];
+        int count = basis.Weak.Length;
+        _filter = new ulong[Math.Max(2, BitOperations.RoundUpToPowerOf2((ulong)count * FilterBitsPerBlock / 64))];
         _filterShift = 64 - BitOperations.Log2((uint)_filter.Length);
         // Between a third and two thirds full.
-        _slots = new ulong[Math.Max(2, BitOperations.RoundUpToPowerOf2((uint)(count * 3L / 2)))];
+        _slots = new ulong[Math.Max(2, BitOperations.RoundUpToPowerOf2((ulong)(count * 3L / 2)))];
         _slotShift = 64 - BitOperations.Log2((uint)_slots.Length);
         for (int i = 0; i < count; i++)
         {
@@ -48,13 +48,13 @@ internal sealed class BlockTable
     /// <summary>
     /// Slides the sum of the block at <paramref name="at"/> on by at least a byte, until it may be of a block (true) or the block touches the window's end.
     /// </summary>
-    public bool Roll(ReadOnlySpan<byte> window, int blockLength, uint leavingWeight, ref int at, ref uint sum)
+    public bool Roll(ReadOnlySpan<byte> window, uint leavingWeight, ref int at, ref uint sum)
     {
         ReadOnlySpan<ulong> filter = _filter;
         int shift = _filterShift;
         uint rolled = sum;
-        ReadOnlySpan<byte> leaving = window[at..^blockLength];
-        ReadOnlySpan<byte> entering = window.Slice(at + blockLength, leaving.Length);
+        ReadOnlySpan<byte> leaving = window[at..^_basis.BlockLength];
+        ReadOnlySpan<byte> entering = window.Slice(at + _basis.BlockLength, leaving.Length);
         for (int i = 0; i < leaving.Length; i++)
         {
             rolled = RollingSum.Slide(rolled, leaving[i], entering[i], leavingWeight);
@@ -71,11 +71,11 @@ internal sealed class BlockTable
         return false;
     }
 
-    /// <summary>The first of the basis's blocks with the sum and the strong hash of <paramref name="block"/>; −1: none.</summary>
-    public int Find(uint sum, ReadOnlySpan<byte> block)
+    /// <summary>The first of the basis's blocks with this sum and the pieces of <paramref name="bytes"/>; −1: none.</summary>
+    public int Find(uint sum, ReadOnlySpan<byte> bytes)
     {
-        StrongHash strong = default;
-        bool hashed = false;
+        Span<ulong> pieces = stackalloc ulong[_basis.PiecesInBlock];
+        int hashed = 0;
         int slot = (int)(sum * Spread >> _slotShift);
         for (int probes = 0; probes < MaxProbes && _slots[slot] != 0; probes++, slot = (slot + 1) & (_slots.Length - 1))
         {
@@ -83,23 +83,34 @@ internal sealed class BlockTable
             {
                 continue;
             }
-            if (!hashed)
-            {
-                strong = StrongHash.Of(block, _key);
-                hashed = true;
-            }
             int candidate = (int)(uint)_slots[slot] - 1;
-            if (_blocks[candidate].Strong == strong)
+            ReadOnlySpan<ulong> wanted = PiecesOf(candidate);
+            for (int i = 0; i < wanted.Length; i++)
             {
-                return candidate;
+                if (i == hashed)
+                {
+                    pieces[hashed++] = PieceHash.Of(bytes.Slice(i * _basis.PieceLength, _basis.PieceLength), _key);
+                }
+                if (pieces[i] != wanted[i])
+                {
+                    break;
+                }
+                if (i == wanted.Length - 1)
+                {
+                    return candidate;
+                }
             }
         }
         return -1;
     }
 
+    public bool AreEqual(int block, int other) => _basis.Weak[block] == _basis.Weak[other] && PiecesOf(block).SequenceEqual(PiecesOf(other));
+
+    private ReadOnlySpan<ulong> PiecesOf(int block) => _basis.Pieces.AsSpan(block * _basis.PiecesInBlock, _basis.PiecesInBlock);
+
     private void Enter(int block)
     {
-        uint sum = _blocks[block].Weak;
+        uint sum = _basis.Weak[block];
         ulong spread = sum * Spread;
         int slot = (int)(spread >> _slotShift);
         for (int probes = 0; probes < MaxProbes; probes++, slot = (slot + 1) & (_slots.Length - 1))
@@ -111,7 +122,7 @@ internal sealed class BlockTable
                 return;
             }
             // Of equal blocks any will do; the encoder looks for the better placed one itself.
-            if ((uint)(_slots[slot] >> 32) == sum && _blocks[(int)(uint)_slots[slot] - 1] == _blocks[block])
+            if ((uint)(_slots[slot] >> 32) == sum && AreEqual((int)(uint)_slots[slot] - 1, block))
             {
                 return;
             }

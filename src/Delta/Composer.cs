@@ -9,7 +9,7 @@ namespace Mirror.Delta;
 /// </summary>
 internal sealed class Composer : IDisposable
 {
-    // 1 GiB of map. A delta has an operation for two blocks at most, so only prepared data get there.
+    // 1 GiB of map. A delta has an operation for two pieces at most, so only prepared data get there.
     private const int MaxIntervals = 1 << 26;
 
     private const int LiteralPiece = 32 << 10;
@@ -32,28 +32,29 @@ internal sealed class Composer : IDisposable
         _composed = new(composed);
     }
 
-    public static async Task RunAsync(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation)
+    public static void Run(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation)
     {
         using Composer composer = new(first, composed);
-        await composer.ReadMapAsync(first, cancellation);
+        composer.ReadMap(first, cancellation);
 
         using DeltaReader reader = new(second, composer._lengthOfB, maxLength);
-        while (await reader.NextAsync(cancellation) is { Kind: not DeltaOpKind.End } op)
+        while (reader.Next() is { IsEnd: false } op)
         {
-            if (op.Kind == DeltaOpKind.Copy)
+            cancellation.ThrowIfCancellationRequested();
+            if (op.IsCopy)
             {
-                await composer.CopyAsync(op.Offset, op.Length, cancellation);
+                composer.Copy(op.Offset, op.Length, cancellation);
                 continue;
             }
             for (long left = op.Length; left > 0;)
             {
-                Memory<byte> piece = composer._piece.AsMemory(0, (int)Math.Min(left, LiteralPiece));
-                await reader.ReadLiteralAsync(piece, cancellation);
-                await composer.LiteralAsync(piece, cancellation);
+                Span<byte> piece = composer._piece.AsSpan(0, (int)Math.Min(left, LiteralPiece));
+                reader.ReadLiteral(piece);
+                composer._composed.Literal(piece);
                 left -= piece.Length;
             }
         }
-        await composer._composed.FinishAsync(cancellation);
+        composer._composed.Finish();
     }
 
     public void Dispose()
@@ -63,61 +64,53 @@ internal sealed class Composer : IDisposable
         ArrayPool<byte>.Shared.Return(_piece);
     }
 
-    private async Task ReadMapAsync(Stream first, CancellationToken cancellation)
+    private void ReadMap(Stream first, CancellationToken cancellation)
     {
         // A's length is not known here; who applies the composed delta checks against it.
         using DeltaReader reader = new(first, DeltaOp.MaxExtent, DeltaOp.MaxExtent);
-        while (await reader.NextAsync(cancellation) is { Kind: not DeltaOpKind.End } op)
+        while (reader.Next() is { IsEnd: false } op)
         {
+            cancellation.ThrowIfCancellationRequested();
             if (_map.Count == MaxIntervals)
             {
                 throw new DeltaFormatException($"The first delta has more than {MaxIntervals} operations; it cannot be composed.");
             }
-            _map.Add(new(_lengthOfB, op.Kind == DeltaOpKind.Copy ? op.Offset : ~(_firstDeltaAt + reader.Position)));
+            _map.Add(new(_lengthOfB, op.IsCopy ? op.Offset : ~(_firstDeltaAt + op.Offset)));
             _lengthOfB += op.Length;
         }
         _map.Add(new(_lengthOfB, 0));
     }
 
-    private async ValueTask CopyAsync(long offset, long length, CancellationToken cancellation)
+    private void Copy(long offset, long length, CancellationToken cancellation)
     {
         long end = offset + length;
         for (int i = IntervalOf(offset); offset < end; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             long pieceEnd = Math.Min(end, _map[i + 1].Start);
             long into = offset - _map[i].Start;
             if (_map[i].Source >= 0)
             {
                 _composed.Copy(_map[i].Source + into, pieceEnd - offset);
-                await FlushIfDueAsync(cancellation);
             }
             else
             {
-                await CopyLiteralAsync(~_map[i].Source + into, pieceEnd - offset, cancellation);
+                CopyLiteral(~_map[i].Source + into, pieceEnd - offset);
             }
             offset = pieceEnd;
         }
     }
 
-    private async ValueTask CopyLiteralAsync(long from, long length, CancellationToken cancellation)
+    private void CopyLiteral(long from, long length)
     {
         for (long left = length; left > 0;)
         {
             int piece = (int)Math.Min(left, LiteralPiece);
-            await LiteralAsync(await _literals.ReadAsync(from, piece, cancellation), cancellation);
+            _composed.Literal(_literals.Read(from, piece));
             from += piece;
             left -= piece;
         }
     }
-
-    private ValueTask LiteralAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellation)
-    {
-        _composed.Literal(bytes.Span);
-        return FlushIfDueAsync(cancellation);
-    }
-
-    private ValueTask FlushIfDueAsync(CancellationToken cancellation) =>
-        _composed.IsFlushDue ? _composed.FlushAsync(cancellation) : ValueTask.CompletedTask;
 
     // The last interval that starts at or before the offset.
     private int IntervalOf(long offset)

@@ -13,7 +13,7 @@ internal sealed class ContentPass : IAsyncDisposable
     private const int MaxRead = 512 << 10;
 
     private readonly Stream _content;
-    private readonly BackgroundSha256 _sha256 = new();
+    private readonly BackgroundSha256? _sha256;
     private readonly SignatureBuilder _signature;
     private readonly byte[] _window;
     private readonly int _readLength;
@@ -23,10 +23,12 @@ internal sealed class ContentPass : IAsyncDisposable
 
     /// <param name="expectedLength">Sets the block length of the signature, and the size of the window.</param>
     /// <param name="lookAhead">Bytes the user of the window wants to see at once.</param>
-    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key)
+    /// <param name="withSha256">Whether the SHA-256 is wanted; without it <see cref="FinishAsync"/> must not be called.</param>
+    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, bool withSha256 = true)
     {
         _content = content;
-        _signature = new(BlockSignature.BlockLengthFor(expectedLength), expectedLength, key);
+        _sha256 = withSha256 ? new() : null;
+        _signature = new(expectedLength, key);
         // One byte more than expected, so that the end is seen by the first read.
         int contentWindow = (int)Math.Clamp(expectedLength + 1, MinWindow, MaxWindow);
         int needed = 2 * Math.Max(lookAhead, _signature.BlockLength);
@@ -61,7 +63,10 @@ internal sealed class ContentPass : IAsyncDisposable
         {
             return false;
         }
-        await _sha256.AppendAsync(free[..read]);
+        if (_sha256 is not null)
+        {
+            await _sha256.AppendAsync(free[..read]);
+        }
         End += read;
         _length += read;
         _signedTo += _signature.AddFullBlocks(_window.AsSpan(_signedTo, End - _signedTo));
@@ -71,19 +76,28 @@ internal sealed class ContentPass : IAsyncDisposable
     /// <summary>To be called after <see cref="FillAsync"/> said false.</summary>
     public async ValueTask<ContentDigest> FinishAsync()
     {
-        BlockSignature signature = _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
-        return new(_length, await _sha256.FinishAsync(), signature);
+        BlockSignature signature = FinishSignature();
+        return new(_length, await _sha256!.FinishAsync(), signature);
     }
+
+    /// <inheritdoc cref="FinishAsync"/>
+    public BlockSignature FinishSignature() => _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
 
     public async ValueTask DisposeAsync()
     {
-        await _sha256.DisposeAsync();
+        if (_sha256 is not null)
+        {
+            await _sha256.DisposeAsync();
+        }
         ArrayPool<byte>.Shared.Return(_window);
     }
 
     private async ValueTask SlideAsync()
     {
-        await _sha256.DrainAsync();
+        if (_sha256 is not null)
+        {
+            await _sha256.DrainAsync();
+        }
         int keep = Math.Min(Start, _signedTo);
         _window.AsSpan(keep, End - keep).CopyTo(_window);
         Start -= keep;

@@ -6,10 +6,11 @@ namespace Mirror.Delta;
 internal sealed class ContentView(Stream content) : IDisposable
 {
     /// <summary>Longest piece that can be asked for.</summary>
-    public const int MaxPiece = RunMatcher.MaxSurroundings;
+    public const int MaxPiece = GapMatcher.MaxSurroundings;
 
-    private const int Before = 16 << 10;
-    private const int UsualRead = 64 << 10;
+    // Edits are often far apart: what is read beside the piece is mostly read in vain.
+    private const int Before = 4 << 10;
+    private const int UsualRead = 16 << 10;
 
     private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(Before + MaxPiece);
     private long _from;
@@ -18,7 +19,8 @@ internal sealed class ContentView(Stream content) : IDisposable
     public long Length { get; } = content.Length;
 
     /// <summary>Exactly these bytes; they stay until the next call.</summary>
-    public async ValueTask<ReadOnlyMemory<byte>> ReadAsync(long offset, int length, CancellationToken cancellation)
+    /// <exception cref="EndOfStreamException">The content became shorter.</exception>
+    public ReadOnlySpan<byte> Read(long offset, int length)
     {
         if (offset < _from || offset + length > _from + _filled)
         {
@@ -26,12 +28,9 @@ internal sealed class ContentView(Stream content) : IDisposable
             _from = Math.Max(0, offset - Before);
             content.Position = _from;
             int needed = (int)(offset - _from) + length;
-            // Not more than is likely to be used: edits are often far apart.
-            Memory<byte> window = _buffer.AsMemory(0, Math.Max(needed, UsualRead));
-            int read = await content.ReadAtLeastAsync(window, needed, throwOnEndOfStream: true, cancellation);
-            _filled = read;
+            _filled = content.ReadAtLeast(_buffer.AsSpan(0, Math.Max(needed, UsualRead)), needed);
         }
-        return _buffer.AsMemory((int)(offset - _from), length);
+        return _buffer.AsSpan((int)(offset - _from), length);
     }
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);

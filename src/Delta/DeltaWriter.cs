@@ -3,26 +3,23 @@ using System.Buffers;
 namespace Mirror.Delta;
 
 /// <summary>
-/// Writes a delta's operations (docs/format.md). Adjacent copies become one, adjacent literals too, up to <see cref="MaxRun"/>: a literal's length goes before its
-/// bytes, so a run has to be held until it ends. Adding is synchronous and only fills a buffer; call <see cref="FlushAsync"/> every so often.
+/// Writes a delta's operations (docs/format.md). Adjacent copies become one, adjacent literals too. Operations and the literals' bytes are gathered apart and written as a segment when
+/// either is full: compressed each among its own kind, both get smaller.
 /// </summary>
-internal sealed class DeltaWriter(Stream output) : IDisposable
+internal sealed class DeltaWriter(Stream output) : IOperationSink, IDisposable
 {
-    /// <summary>A longer run of literals is written as several.</summary>
-    private const int MaxRun = 256 << 10;
+    private const int FirstBuffer = 4 << 10;
 
-    private const int FlushAt = 256 << 10;
+    private byte[] _operations = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+    private byte[] _literals = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+    private int _operationsLength;
+    private int _literalsLength;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(4 << 10);
-    private int _buffered;
-    private byte[] _run = ArrayPool<byte>.Shared.Rent(4 << 10);
-    private int _runLength;
+    // What may still grow: a literal whose bytes are in _literals, or a copy. Never both.
+    private int _run;
     private long _copyFrom;
     private long _copyLength;
-    private long _lastCopyEnd;
-
-    /// <summary>There is enough to write; nothing breaks if it waits, the buffer grows.</summary>
-    public bool IsFlushDue => _buffered >= FlushAt;
+    private CopyPlaces _places;
 
     public void Copy(long offset, long length)
     {
@@ -35,7 +32,7 @@ internal sealed class DeltaWriter(Stream output) : IDisposable
             _copyLength += length;
             return;
         }
-        EndRun();
+        EndLiteral();
         EndCopy();
         _copyFrom = offset;
         _copyLength = length;
@@ -48,41 +45,38 @@ internal sealed class DeltaWriter(Stream output) : IDisposable
             return;
         }
         EndCopy();
-        if (_runLength + bytes.Length > MaxRun)
+        while (true)
         {
-            EndRun();
-            for (; bytes.Length > MaxRun; bytes = bytes[MaxRun..])
+            int piece = Math.Min(bytes.Length, DeltaSegment.MaxLiterals - _literalsLength);
+            Reserve(ref _literals, _literalsLength, piece);
+            bytes[..piece].CopyTo(_literals.AsSpan(_literalsLength));
+            _literalsLength += piece;
+            _run += piece;
+            bytes = bytes[piece..];
+            if (bytes.Length == 0)
             {
-                WriteLiteral(bytes[..MaxRun]);
+                return;
             }
+            EndLiteral();
+            WriteSegment();
         }
-        Reserve(ref _run, _runLength, bytes.Length);
-        bytes.CopyTo(_run.AsSpan(_runLength));
-        _runLength += bytes.Length;
     }
 
-    public async ValueTask FlushAsync(CancellationToken cancellation)
+    /// <summary>Writes all that is left, and the end mark. The stream is neither flushed nor closed.</summary>
+    public void Finish()
     {
-        await output.WriteAsync(_buffer.AsMemory(0, _buffered), cancellation);
-        _buffered = 0;
-    }
-
-    /// <summary>Writes the end mark and all that is left. The stream is neither flushed nor closed.</summary>
-    public async ValueTask FinishAsync(CancellationToken cancellation)
-    {
-        EndRun();
+        EndLiteral();
         EndCopy();
-        Reserve(ref _buffer, _buffered, DeltaOp.MaxStoredLength);
-        _buffer[_buffered++] = 0;
-        await FlushAsync(cancellation);
+        WriteSegment();
+        output.Write([0]);
     }
 
     public void Dispose()
     {
-        ArrayPool<byte>.Shared.Return(_buffer);
-        ArrayPool<byte>.Shared.Return(_run);
-        _buffer = [];
-        _run = [];
+        ArrayPool<byte>.Shared.Return(_operations);
+        ArrayPool<byte>.Shared.Return(_literals);
+        _operations = [];
+        _literals = [];
     }
 
     private void EndCopy()
@@ -91,28 +85,49 @@ internal sealed class DeltaWriter(Stream output) : IDisposable
         {
             return;
         }
-        Reserve(ref _buffer, _buffered, DeltaOp.MaxStoredLength);
-        _buffered += Varint.Write(_buffer.AsSpan(_buffered), (_copyLength << 1) | 1);
-        _buffered += Varint.Write(_buffer.AsSpan(_buffered), Varint.ZigZag(_copyFrom - _lastCopyEnd));
-        _lastCopyEnd = _copyFrom + _copyLength;
+        (DeltaOpKind kind, long distance) = _places.DistanceTo(_copyFrom);
+        Span<byte> operation = NextOperation();
+        int length = Varint.Write(operation, (_copyLength << DeltaOp.KindBits) | (long)kind);
+        length += Varint.Write(operation[length..], Varint.ZigZag(distance));
+        _operationsLength += length;
+        _places.Copied(_copyFrom + _copyLength);
         _copyLength = 0;
     }
 
-    private void EndRun()
+    private void EndLiteral()
     {
-        if (_runLength > 0)
+        if (_run > 0)
         {
-            WriteLiteral(_run.AsSpan(0, _runLength));
-            _runLength = 0;
+            _operationsLength += Varint.Write(NextOperation(), ((long)_run << DeltaOp.KindBits) | (long)DeltaOpKind.Literal);
+            _run = 0;
         }
     }
 
-    private void WriteLiteral(ReadOnlySpan<byte> bytes)
+    // A segment has room for the operation, or it is written first; but not between a literal's bytes and its operation.
+    private Span<byte> NextOperation()
     {
-        Reserve(ref _buffer, _buffered, DeltaOp.MaxStoredLength + bytes.Length);
-        _buffered += Varint.Write(_buffer.AsSpan(_buffered), (long)bytes.Length << 1);
-        bytes.CopyTo(_buffer.AsSpan(_buffered));
-        _buffered += bytes.Length;
+        if (_run == 0 && _operationsLength + (2 * DeltaOp.MaxStoredLength) > DeltaSegment.MaxOperations)
+        {
+            WriteSegment();
+        }
+        Reserve(ref _operations, _operationsLength, DeltaOp.MaxStoredLength);
+        return _operations.AsSpan(_operationsLength);
+    }
+
+    private void WriteSegment()
+    {
+        if (_operationsLength == 0)
+        {
+            return;
+        }
+        Span<byte> lengths = stackalloc byte[2 * Varint.MaxLength];
+        int stored = Varint.Write(lengths, _operationsLength);
+        stored += Varint.Write(lengths[stored..], _literalsLength);
+        output.Write(lengths[..stored]);
+        output.Write(_operations.AsSpan(0, _operationsLength));
+        output.Write(_literals.AsSpan(0, _literalsLength));
+        _operationsLength = 0;
+        _literalsLength = 0;
     }
 
     private static void Reserve(ref byte[] buffer, int used, int more)

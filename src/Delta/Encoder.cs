@@ -1,184 +1,197 @@
 namespace Mirror.Delta;
 
 /// <summary>
-/// Finds the basis's blocks in the target, in one pass. The cheapest guess first: (1) after a match, the basis's next block comes next; (2) if not, one block was
-/// overwritten in place and the one after it stands where it stood; (3) else roll byte by byte until a weak sum is known. A content that hardly changed is
-/// therefore read at the speed of the strong hash, and rolling is paid only where bytes moved.
+/// Finds the basis in the target, in one pass. The cheapest guess first: (1) after a match, the basis's next piece comes next; (2) if not, something was overwritten in
+/// place and one of the pieces after it stands where it stood; (3) else roll byte by byte until the weak sum of a block is known, and from there back, piece by piece, towards where
+/// the last match ended. A content that hardly changed is therefore read at the speed of the strong hash, rolling is paid only where bytes moved, and an edit costs little more than itself.
 /// </summary>
 internal sealed class Encoder
 {
-    // A target of unknown length (a pipe, with no basis to compare) is signed in blocks for this one.
-    private const long UnknownLength = 64 << 20;
+    private const int Lost = -1;
 
     private readonly BlockSignature _basis;
     private readonly BlockKey _key;
     private readonly BlockTable _table;
-    private readonly DeltaWriter _delta;
+    private readonly IOperationSink _sink;
     private readonly int _blockLength;
+    private readonly int _pieceLength;
     private readonly uint _leavingWeight;
 
     // Offset in the target of the first byte that is not yet decided.
     private long _position;
 
-    // The block that would go on from the last match, and how far the basis lay ahead of the target there.
+    // The piece that would go on from the last match, or Lost; and how far the basis lay ahead of the target there.
     private int _expected;
     private long _shift;
 
-    // While rolling, _sum is of the block at the position, and no basis block is there.
+    // While lost: whether _sum is already of the block at the position, and no basis block is there.
     private bool _rolling;
     private uint _sum;
 
-    private Encoder(BlockSignature basis, BlockKey key, DeltaWriter delta)
+    public Encoder(BlockSignature basis, BlockKey key, IOperationSink sink)
     {
         _basis = basis;
         _key = key;
         _table = new(basis, key);
-        _delta = delta;
+        _sink = sink;
         _blockLength = basis.BlockLength;
+        _pieceLength = basis.PieceLength;
         _leavingWeight = RollingSum.LeavingWeight(_blockLength);
     }
 
-    public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, Stream delta, CancellationToken cancellation)
-    {
-        long expectedLength = target.CanSeek ? Math.Max(0, target.Length - target.Position) : basis?.ContentLength ?? UnknownLength;
-        await using ContentPass pass = new(target, expectedLength, 2 * basis?.BlockLength ?? 0, key);
-        using DeltaWriter writer = new(delta);
-        Encoder? encoder = basis is { Blocks.Length: > 0 } ? new(basis, key, writer) : null;
-        while (await pass.FillAsync(cancellation))
-        {
-            if (encoder is null)
-            {
-                writer.Literal(pass.Window[pass.Start..pass.End]);
-                pass.Start = pass.End;
-            }
-            else
-            {
-                pass.Start += encoder.Search(pass.Window[pass.Start..pass.End], isLast: false);
-            }
-            if (writer.IsFlushDue)
-            {
-                await writer.FlushAsync(cancellation);
-            }
-        }
-        encoder?.Search(pass.Window[pass.Start..pass.End], isLast: true);
-        await writer.FinishAsync(cancellation);
-        return await pass.FinishAsync();
-    }
+    /// <summary>As much of the target as <see cref="Search"/> wants to see at once, unless it is the end.</summary>
+    public int LookAhead => 2 * _blockLength;
 
     /// <summary>
     /// Decides the bytes of <paramref name="window"/>, which starts at the position, and returns how many it decided. Unless this is the last call it stops where it
     /// would need to see more, less than two blocks before the window's end.
     /// </summary>
-    private int Search(ReadOnlySpan<byte> window, bool isLast)
+    public int Search(ReadOnlySpan<byte> window, bool isLast)
     {
-        long windowPosition = _position;
-        int literalFrom = 0;
         int at = 0;
-        while (FindMatch(window, isLast, ref at, out int block))
+        int literalFrom = 0;
+        while (isLast || window.Length - at >= LookAhead)
         {
-            _delta.Literal(window[literalFrom..at]);
-            long offset = (long)block * _blockLength;
-            _delta.Copy(offset, _blockLength);
-            _expected = block + 1;
-            _shift = offset - (windowPosition + at);
-            at += _blockLength;
-            _position = windowPosition + at;
-            literalFrom = at;
+            if (_expected != Lost && (GoOn(window, ref at, ref literalFrom) || SkipOverwritten(window, ref at)))
+            {
+                continue;
+            }
+            _expected = Lost;
+            if (!FindBlock(window, ref at, ref literalFrom))
+            {
+                break;
+            }
         }
         if (isLast)
         {
-            at = EmitTail(window, literalFrom, at);
+            EndWith(window, literalFrom);
+            at = window.Length;
         }
         else
         {
-            _delta.Literal(window[literalFrom..at]);
+            _sink.Literal(window[literalFrom..at]);
         }
-        _position = windowPosition + at;
+        _position += at;
         return at;
     }
 
-    /// <summary>Moves <paramref name="at"/> to the next match. False: there is none that the window shows; what <paramref name="at"/> passed is literal.</summary>
-    private bool FindMatch(ReadOnlySpan<byte> window, bool isLast, ref int at, out int block)
+    /// <summary>Takes the pieces that continue the last match.</summary>
+    private bool GoOn(ReadOnlySpan<byte> window, ref int at, ref int literalFrom)
     {
-        block = -1;
-        if (_basis.FullBlocks == 0)
+        int first = _expected;
+        int end = at;
+        while (Matches(window, end, _expected))
         {
-            at = Math.Max(at, window.Length - _blockLength);
+            end += _pieceLength;
+            _expected++;
+        }
+        if (end == at)
+        {
             return false;
         }
-        int start = at;
-        if (!_rolling)
+        Copy(window, literalFrom, at, end, first);
+        at = literalFrom = end;
+        return true;
+    }
+
+    /// <summary>After an overwrite of less than a block, the pieces stand where they stood.</summary>
+    private bool SkipOverwritten(ReadOnlySpan<byte> window, ref int at)
+    {
+        for (int pieces = 1; pieces <= _basis.PiecesInBlock; pieces++)
         {
-            int left = window.Length - at;
-            if (left < _blockLength || (left < 2 * _blockLength && !isLast))
+            if (Matches(window, at + (pieces * _pieceLength), _expected + pieces))
             {
-                return false;
-            }
-            if (Matches(window, at, _expected))
-            {
-                block = _expected;
-                return true;
-            }
-            _sum = RollingSum.Of(window.Slice(at, _blockLength));
-            _rolling = true;
-            if (_table.MayContain(_sum) && IsKnown(window, at, start, out block))
-            {
-                return true;
-            }
-            if (left >= 2 * _blockLength && Matches(window, at + _blockLength, _expected + 1))
-            {
-                at += _blockLength;
-                block = _expected + 1;
-                _rolling = false;
-                return true;
-            }
-        }
-        while (_table.Roll(window, _blockLength, _leavingWeight, ref at, ref _sum))
-        {
-            if (IsKnown(window, at, start, out block))
-            {
+                at += pieces * _pieceLength;
+                _expected += pieces;
                 return true;
             }
         }
         return false;
     }
 
-    // The weak sum may be known; is the block? If so, rolling is over.
-    private bool IsKnown(ReadOnlySpan<byte> window, int at, int start, out int block)
+    /// <summary>Rolls on to the next block of the basis. False: the window shows none, and <paramref name="at"/> is where the next window has to go on.</summary>
+    private bool FindBlock(ReadOnlySpan<byte> window, ref int at, ref int literalFrom)
     {
-        block = _table.Find(_sum, window.Slice(at, _blockLength));
-        if (block < 0)
+        if (_basis.Weak.Length == 0 || window.Length - at < _blockLength)
         {
+            // Only the basis's end could still be here, and that is looked for at the target's end.
+            at = Math.Max(at, window.Length - _blockLength);
             return false;
         }
-        // Where a basis repeats itself, the block in step with the last match makes one long copy instead of many short ones.
-        long inStep = _position + (at - start) + _shift;
-        if (inStep >= 0 && inStep % _blockLength == 0 && inStep / _blockLength < _basis.FullBlocks &&
-            _basis.Blocks[inStep / _blockLength] == _basis.Blocks[block])
+        bool mayBeKnown = false;
+        if (!_rolling)
         {
-            block = (int)(inStep / _blockLength);
+            _sum = RollingSum.Of(window.Slice(at, _blockLength));
+            _rolling = true;
+            mayBeKnown = _table.MayContain(_sum);
         }
-        _rolling = false;
-        return true;
+        while (mayBeKnown || _table.Roll(window, _leavingWeight, ref at, ref _sum))
+        {
+            mayBeKnown = false;
+            int block = _table.Find(_sum, window.Slice(at, _blockLength));
+            if (block >= 0)
+            {
+                Found(window, InStep(block, at), ref at, ref literalFrom);
+                return true;
+            }
+        }
+        return false;
     }
 
-    private bool Matches(ReadOnlySpan<byte> window, int at, int block) =>
-        block < _basis.FullBlocks && StrongHash.Of(window.Slice(at, _blockLength), _key) == _basis.Blocks[block].Strong;
-
-    // The basis's short last block can only be at the target's end.
-    private int EmitTail(ReadOnlySpan<byte> window, int literalFrom, int at)
+    // Where a basis repeats itself, the block in step with the last match makes one long copy instead of many short ones.
+    private int InStep(int block, int at)
     {
-        int tailLength = _basis.TailLength;
-        int tailAt = window.Length - tailLength;
-        if (tailLength > 0 && tailAt >= at && StrongHash.Of(window[tailAt..], _key) == _basis.Blocks[^1].Strong)
-        {
-            _delta.Literal(window[literalFrom..tailAt]);
-            _delta.Copy(_basis.ContentLength - tailLength, tailLength);
-        }
-        else
-        {
-            _delta.Literal(window[literalFrom..]);
-        }
-        return window.Length;
+        long inStep = _position + at + _shift;
+        return inStep >= 0 && inStep % _blockLength == 0 && inStep / _blockLength < _basis.Weak.Length && _table.AreEqual(block, (int)(inStep / _blockLength))
+            ? (int)(inStep / _blockLength)
+            : block;
     }
+
+    private void Found(ReadOnlySpan<byte> window, int block, ref int at, ref int literalFrom)
+    {
+        int end = at + _blockLength;
+        int piece = block * _basis.PiecesInBlock;
+        _expected = piece + _basis.PiecesInBlock;
+        _rolling = false;
+        StepBack(window, literalFrom, ref at, ref piece);
+        Copy(window, literalFrom, at, end, piece);
+        at = literalFrom = end;
+    }
+
+    /// <summary>Takes pieces before a match, as far as nothing is decided there.</summary>
+    private void StepBack(ReadOnlySpan<byte> window, int literalFrom, ref int at, ref int piece)
+    {
+        while (at - _pieceLength >= literalFrom && piece > 0 && Matches(window, at - _pieceLength, piece - 1))
+        {
+            at -= _pieceLength;
+            piece--;
+        }
+    }
+
+    /// <summary>The basis's short last piece can only be at the target's end; the pieces before it, too short for a block, before it.</summary>
+    private void EndWith(ReadOnlySpan<byte> window, int literalFrom)
+    {
+        int tail = _basis.TailLength;
+        int at = window.Length - tail;
+        int piece = _basis.FullPieces;
+        if (at < literalFrom || (tail > 0 && PieceHash.Of(window[at..], _key) != _basis.Pieces[^1]))
+        {
+            _sink.Literal(window[literalFrom..]);
+            return;
+        }
+        StepBack(window, literalFrom, ref at, ref piece);
+        _sink.Literal(window[literalFrom..at]);
+        _sink.Copy((long)piece * _pieceLength, window.Length - at);
+    }
+
+    private void Copy(ReadOnlySpan<byte> window, int literalFrom, int at, int end, int piece)
+    {
+        long offset = (long)piece * _pieceLength;
+        _sink.Literal(window[literalFrom..at]);
+        _sink.Copy(offset, end - at);
+        _shift = offset - (_position + at);
+    }
+
+    private bool Matches(ReadOnlySpan<byte> window, int at, int piece) =>
+        piece < _basis.FullPieces && at + _pieceLength <= window.Length && PieceHash.Of(window.Slice(at, _pieceLength), _key) == _basis.Pieces[piece];
 }

@@ -18,15 +18,45 @@ public sealed class DeltaFormatException(string message) : Exception(message);
 /// </remarks>
 public static class FileDelta
 {
-    /// <summary>Reads <paramref name="target"/> once, writes the delta from the signed basis (none: one literal run), and returns its digest.</summary>
+    /// <summary>Reads <paramref name="target"/> once, writes the delta from the signed basis (none: literals), and returns its digest.</summary>
     /// <param name="key">The key the basis was signed with; another one finds nothing and costs only bytes.</param>
     /// <remarks>
-    /// Memory: a window of 4 MiB (4 blocks if that is more; less for a short content), about 1 MiB of output, the new signature, and for the basis 14 to 28 bytes
-    /// a block beside its signature. For just under 1 GiB that is about 30 MiB in all.
+    /// Memory: a window of 4 MiB (4 blocks if that is more; less for a short content), about half a MiB of output, the new signature, and for the basis 14 to 28 bytes
+    /// a block beside its signature.
     /// </remarks>
     public static Task<ContentDigest> EncodeAsync(
         Stream target, BlockSignature? basis, BlockKey key, Stream delta, CancellationToken cancellation) =>
-        Encoder.RunAsync(target, basis, key, delta, cancellation);
+        ContentEncoder.RunAsync(target, basis, key, delta, cancellation);
+
+    /// <summary>
+    /// The same, byte-exact, where the basis itself is at hand: what the signature finds is grown beyond the borders of its pieces, and what was moved is found though it is shorter than a piece.
+    /// The target is read once, and its edited places once more.
+    /// </summary>
+    /// <param name="target">Seekable.</param>
+    /// <param name="basisContent">What was signed; seekable. Its matching parts are believed, not compared: another content makes a delta that yields another SHA-256.</param>
+    /// <remarks>Memory: as without it, 24 bytes a copy (up to three times that while they are gathered), and at most 40 MiB of what was not found in the target, with its index.</remarks>
+    public static async Task<ContentDigest> EncodeExactAsync(
+        Stream target, BlockSignature basis, Stream basisContent, BlockKey key, Stream delta, CancellationToken cancellation)
+    {
+        long start = target.Position;
+        if (start != 0 || basisContent.Length != basis.ContentLength)
+        {
+            throw new ArgumentException(start != 0
+                ? "The target must be at its start."
+                : $"The basis has {basisContent.Length} bytes; what was signed had {basis.ContentLength}.");
+        }
+        CopiedRanges ranges = new();
+        ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, ranges, cancellation);
+        await Task.Run(
+            () =>
+            {
+                using DeltaWriter writer = new(delta);
+                ExactDiffer.Run(basisContent, target, ranges.InOrder, writer, cancellation);
+                writer.Finish();
+            },
+            cancellation);
+        return digest;
+    }
 
     /// <summary>Writes basis + delta to <paramref name="target"/>. Returns the length and SHA-256 of what was written.</summary>
     /// <param name="basis">Seekable; <see cref="Stream.Null"/> for a whole content.</param>
@@ -38,18 +68,26 @@ public static class FileDelta
 
     /// <summary>
     /// Derives new→old from old→new with both contents at hand, without a second search: forward copies turn into reverse copies,
-    /// grown byte by byte beyond block borders; what is left of the old content becomes literals.
+    /// grown byte by byte beyond the borders of pieces; what is left of the old content is matched with what is left of the new one, and the rest are literals.
     /// </summary>
     /// <param name="oldContent">Seekable.</param>
     /// <param name="newContent">Seekable.</param>
     /// <param name="forward">The delta old→new.</param>
     /// <remarks>
-    /// Memory: 24 bytes a copy of the forward delta (up to three times that while they are gathered), and about 3 MiB. A forward copy is believed, not compared again: apply it first, and check its SHA-256.
+    /// Memory: 24 bytes a copy of the forward delta (up to four times that while they are sorted), and at most 40 MiB of what was not found in the old content, with its index. A forward copy is believed, not compared again: apply it first, and check its SHA-256.
     /// </remarks>
     /// <exception cref="DeltaFormatException">The forward delta is malformed or does not yield a content as long as the new one.</exception>
     public static Task InvertAsync(
         Stream oldContent, Stream newContent, Stream forward, Stream reverse, CancellationToken cancellation) =>
-        Inverter.RunAsync(oldContent, newContent, forward, reverse, cancellation);
+        Task.Run(
+            () =>
+            {
+                CopiedRanges ranges = CopiedRanges.Of(forward, oldContent.Length, newContent.Length);
+                using DeltaWriter writer = new(reverse);
+                ExactDiffer.Run(newContent, oldContent, ranges.Inverted(), writer, cancellation);
+                writer.Finish();
+            },
+            cancellation);
 
     /// <summary>A→B and B→C give A→C by interval mapping, without building B.</summary>
     /// <param name="first">A→B; seekable.</param>
@@ -64,5 +102,5 @@ public static class FileDelta
     /// <remarks>Memory: 16 bytes an operation of the first delta (up to three times that while they are gathered), and about 1 MiB.</remarks>
     /// <exception cref="DeltaFormatException">A delta is malformed, the second copies from beyond the end of B, or C is longer than <paramref name="maxLength"/>.</exception>
     public static Task ComposeAsync(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation) =>
-        Composer.RunAsync(first, second, composed, maxLength, cancellation);
+        Task.Run(() => Composer.Run(first, second, composed, maxLength, cancellation), cancellation);
 }

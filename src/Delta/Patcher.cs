@@ -10,16 +10,20 @@ internal sealed class Patcher : IAsyncDisposable
     private const int MaxBuffer = 512 << 10;
     private const int MinBuffer = 4 << 10;
 
-    private readonly Stream _target;
+    private readonly Stream _basis;
+    private readonly DeltaReader _delta;
     private readonly BackgroundSha256 _sha256 = new();
     private byte[] _filling;
     private byte[] _hashing;
     private int _filled;
-    private long _written;
 
-    private Patcher(Stream target, long maxLength)
+    // The operation under way: what is left of it, and where a copy goes on.
+    private DeltaOp _operation;
+
+    private Patcher(Stream basis, Stream delta, long maxLength)
     {
-        _target = target;
+        _basis = basis;
+        _delta = new(delta, basis.Length, maxLength);
         int length = (int)Math.Clamp(maxLength, MinBuffer, MaxBuffer);
         _filling = ArrayPool<byte>.Shared.Rent(length);
         _hashing = ArrayPool<byte>.Shared.Rent(length);
@@ -28,60 +32,57 @@ internal sealed class Patcher : IAsyncDisposable
     public static async Task<(long Length, byte[] Sha256)> RunAsync(
         Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation)
     {
-        using DeltaReader reader = new(delta, basis.Length, maxLength);
-        await using Patcher patcher = new(target, maxLength);
-        while (await reader.NextAsync(cancellation) is { Kind: not DeltaOpKind.End } op)
+        await using Patcher patcher = new(basis, delta, maxLength);
+        long written = 0;
+        while (patcher.Fill())
         {
-            if (op.Kind == DeltaOpKind.Copy && basis.Position != op.Offset)
-            {
-                basis.Position = op.Offset;
-            }
-            for (long left = op.Length; left > 0;)
-            {
-                Memory<byte> free = await patcher.FreeAsync(left, cancellation);
-                if (op.Kind == DeltaOpKind.Copy)
-                {
-                    await basis.ReadExactlyAsync(free, cancellation);
-                }
-                else
-                {
-                    await reader.ReadLiteralAsync(free, cancellation);
-                }
-                patcher._filled += free.Length;
-                left -= free.Length;
-            }
+            cancellation.ThrowIfCancellationRequested();
+            ReadOnlyMemory<byte> full = patcher._filling.AsMemory(0, patcher._filled);
+            // Waits for the other buffer's hash first: so that one is free afterwards.
+            await patcher._sha256.AppendAsync(full);
+            target.Write(full.Span);
+            written += full.Length;
+            (patcher._filling, patcher._hashing) = (patcher._hashing, patcher._filling);
         }
-        await patcher.WriteAsync(cancellation);
-        return (patcher._written, await patcher._sha256.FinishAsync());
+        return (written, await patcher._sha256.FinishAsync());
     }
 
     public async ValueTask DisposeAsync()
     {
         await _sha256.DisposeAsync();
+        _delta.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
         ArrayPool<byte>.Shared.Return(_hashing);
     }
 
-    private async ValueTask<Memory<byte>> FreeAsync(long wanted, CancellationToken cancellation)
+    // Fills the buffer, or what the delta has left. False: there was nothing.
+    private bool Fill()
     {
-        if (_filled == _filling.Length)
+        _filled = 0;
+        while (_filled < _filling.Length && (_operation.Length > 0 || Next()))
         {
-            await WriteAsync(cancellation);
+            Span<byte> free = _filling.AsSpan(_filled, (int)Math.Min(_operation.Length, _filling.Length - _filled));
+            if (_operation.IsCopy)
+            {
+                _basis.ReadExactly(free);
+            }
+            else
+            {
+                _delta.ReadLiteral(free);
+            }
+            _filled += free.Length;
+            _operation = _operation with { Length = _operation.Length - free.Length };
         }
-        return _filling.AsMemory(_filled, (int)Math.Min(wanted, _filling.Length - _filled));
+        return _filled > 0;
     }
 
-    private async ValueTask WriteAsync(CancellationToken cancellation)
+    private bool Next()
     {
-        if (_filled == 0)
+        _operation = _delta.Next();
+        if (_operation.IsCopy && _basis.Position != _operation.Offset)
         {
-            return;
+            _basis.Position = _operation.Offset;
         }
-        // Waits for the other buffer's hash first: so that one is free afterwards.
-        await _sha256.AppendAsync(_filling.AsMemory(0, _filled));
-        await _target.WriteAsync(_filling.AsMemory(0, _filled), cancellation);
-        _written += _filled;
-        _filled = 0;
-        (_filling, _hashing) = (_hashing, _filling);
+        return !_operation.IsEnd;
     }
 }

@@ -1,45 +1,84 @@
 namespace Mirror.Delta;
 
-/// <summary>Collects the hashes of a content's blocks, in order.</summary>
-internal sealed class SignatureBuilder(int blockLength, long expectedLength, BlockKey key)
+/// <summary>Collects the hashes of a content's blocks and pieces, in order.</summary>
+internal sealed class SignatureBuilder
 {
     // The expectation comes from a file's size, which can be wrong or a lie: believed for the first allocation up to a bound.
     private const int MaxFirstCapacity = 1 << 20;
 
-    private readonly List<BlockHash> _blocks = new((int)Math.Min((expectedLength / blockLength) + 1, MaxFirstCapacity));
+    private readonly BlockKey _key;
+    private readonly long _expectedLength;
+    private readonly int _pieceLength;
+    private uint[] _weak;
+    private ulong[] _pieces;
+    private int _weakCount;
+    private int _pieceCount;
     private long _length;
 
-    public int BlockLength => blockLength;
+    public SignatureBuilder(long expectedLength, BlockKey key)
+    {
+        _key = key;
+        _expectedLength = expectedLength;
+        BlockLength = BlockSignature.BlockLengthFor(expectedLength);
+        _pieceLength = BlockSignature.PieceLengthFor(BlockLength);
+        _weak = new uint[Math.Min(expectedLength / BlockLength, MaxFirstCapacity)];
+        _pieces = new ulong[Math.Min(ExpectedPieces, MaxFirstCapacity)];
+    }
+
+    public int BlockLength { get; }
+
+    private long ExpectedPieces => (_expectedLength + _pieceLength - 1) / _pieceLength;
 
     /// <summary>Adds the full blocks at the start of <paramref name="bytes"/>; returns how many bytes that were.</summary>
     public int AddFullBlocks(ReadOnlySpan<byte> bytes)
     {
         int done = 0;
-        for (; bytes.Length - done >= blockLength; done += blockLength)
+        for (; bytes.Length - done >= BlockLength; done += BlockLength)
         {
-            Add(bytes.Slice(done, blockLength));
+            ReadOnlySpan<byte> block = bytes.Slice(done, BlockLength);
+            if (_weakCount == _weak.Length)
+            {
+                Grow(ref _weak, _expectedLength / BlockLength);
+            }
+            _weak[_weakCount++] = RollingSum.Of(block);
+            AddPieces(block);
         }
         return done;
     }
 
-    /// <param name="tail">What is left of the content: less than a block.</param>
-    public BlockSignature Finish(ReadOnlySpan<byte> tail)
+    /// <param name="rest">What is left of the content: less than a block.</param>
+    public BlockSignature Finish(ReadOnlySpan<byte> rest)
     {
-        if (tail.Length > 0)
-        {
-            Add(tail);
-        }
-        return new(_length, blockLength, [.. _blocks]);
+        AddPieces(rest);
+        Array.Resize(ref _weak, _weakCount);
+        Array.Resize(ref _pieces, _pieceCount);
+        return new(_length, BlockLength, _pieceLength, _weak, _pieces);
     }
 
-    private void Add(ReadOnlySpan<byte> block)
+    private void AddPieces(ReadOnlySpan<byte> bytes)
     {
-        if (_blocks.Count == BlockSignature.MaxBlocks)
+        _length += bytes.Length;
+        while (bytes.Length > 0)
         {
-            throw new IOException(
-                $"A content was expected to have {expectedLength} bytes and now has more than {_length}: too many blocks of {blockLength} bytes. Read it again with its true length.");
+            if (_pieceCount == BlockSignature.MaxPieces)
+            {
+                throw new IOException(
+                    $"A content was expected to have {_expectedLength} bytes and now has more than {_length - bytes.Length}: too many pieces of {_pieceLength} bytes. Read it again with its true length.");
+            }
+            if (_pieceCount == _pieces.Length)
+            {
+                Grow(ref _pieces, ExpectedPieces);
+            }
+            ReadOnlySpan<byte> piece = bytes[..Math.Min(_pieceLength, bytes.Length)];
+            _pieces[_pieceCount++] = PieceHash.Of(piece, _key);
+            bytes = bytes[piece.Length..];
         }
-        _blocks.Add(new(RollingSum.Of(block), StrongHash.Of(block, key)));
-        _length += block.Length;
+    }
+
+    // Twofold, but not past what is expected: so that a content of the expected length is not held twice when it ends.
+    private static void Grow<T>(ref T[] hashes, long expected)
+    {
+        long doubled = Math.Max(16, 2L * hashes.Length);
+        Array.Resize(ref hashes, (int)Math.Min(expected > hashes.Length ? Math.Min(doubled, expected) : doubled, BlockSignature.MaxPieces));
     }
 }

@@ -14,6 +14,22 @@ public sealed class AlgebraTests
         Contents.History(2).Sample(h => Assert.Equal(h[1], Apply(h[0], Encode(h[0], h[1]))), iter: 4 * Cases);
 
     [Fact]
+    public void Applying_an_exact_delta_yields_the_target() =>
+        Contents.History(2).Sample(h => Assert.Equal(h[1], Apply(h[0], EncodeExact(h[0], h[1]))), iter: 4 * Cases);
+
+    [Fact]
+    public void An_exact_delta_inverts_and_composes_like_any_other() =>
+        Contents.History(3).Sample(
+            h =>
+            {
+                byte[] a = EncodeExact(h[0], h[1]);
+                byte[] b = EncodeExact(h[1], h[2]);
+                Assert.Equal(h[0], Apply(h[1], Invert(h[0], h[1], a)));
+                Assert.Equal(h[2], Apply(h[0], Compose(a, b)));
+            },
+            iter: Cases);
+
+    [Fact]
     public void A_delta_without_a_basis_yields_the_target() =>
         Contents.Any.Sample(content => Assert.Equal(content, Apply([], EncodeFrom(null, content).Delta)), iter: Cases);
 

@@ -14,20 +14,29 @@ public sealed class BlockSignatureTests
                 BlockSignature parsed = BlockSignature.Parse(Store(signature));
                 Assert.Equal(signature.ContentLength, parsed.ContentLength);
                 Assert.Equal(signature.BlockLength, parsed.BlockLength);
-                Assert.Equal(signature.Blocks, parsed.Blocks);
+                Assert.Equal(signature.PieceLength, parsed.PieceLength);
+                Assert.Equal(signature.Weak, parsed.Weak);
+                Assert.Equal(signature.Pieces, parsed.Pieces);
             },
             iter: 200);
 
     [Fact]
-    public void A_signature_takes_sixteen_bytes_a_block() =>
-        Assert.InRange(Store(Sign(Deltas.Random(1_000_000, 1))).Length, 977 * 16, (977 * 16) + 16);
+    public void A_signature_takes_four_bytes_a_block_and_eight_a_piece() =>
+        Assert.InRange(Store(Sign(Deltas.Random(1_000_000, 1))).Length, (976 * 4) + (3907 * 8), (976 * 4) + (3907 * 8) + 16);
+
+    [Fact]
+    public async Task A_signature_alone_is_the_one_that_comes_with_the_digest()
+    {
+        byte[] content = Deltas.Random(1_000_000, 1);
+        Assert.Equal(Store(Sign(content)), Store(await BlockSignature.OfAsync(new MemoryStream(content), content.Length, Key, default)));
+    }
 
     [Fact]
     public async Task Another_key_yields_other_strong_hashes()
     {
         byte[] content = Deltas.Random(5_000, 1);
         BlockSignature other = (await BlockSignature.SignAsync(new MemoryStream(content), content.Length, new(Key.Seed + 1), default)).Signature;
-        Assert.All(Sign(content).Blocks.Zip(other.Blocks), pair => Assert.NotEqual(pair.First.Strong, pair.Second.Strong));
+        Assert.All(Sign(content).Pieces.Zip(other.Pieces), pair => Assert.NotEqual(pair.First, pair.Second));
     }
 
     [Fact]
@@ -48,11 +57,11 @@ public sealed class BlockSignatureTests
         {
             int blockLength = BlockSignature.BlockLengthFor(length);
             Assert.InRange(blockLength, Math.Max(before, 512), 1 << 20);
-            Assert.True(length / blockLength <= Math.Max(1L << 19, 16 * Math.Sqrt(length)), $"{length} bytes in blocks of {blockLength}");
+            Assert.True(length / blockLength <= Math.Max(1L << 20, 16 * Math.Sqrt(length)), $"{length} bytes in blocks of {blockLength}");
             before = blockLength;
         }
         Assert.Equal(512, BlockSignature.BlockLengthFor(0));
-        Assert.Equal(2 << 10, BlockSignature.BlockLengthFor((1L << 30) - 1));
+        Assert.Equal(1 << 10, BlockSignature.BlockLengthFor((1L << 30) - 1));
         Assert.Equal(4 << 10, BlockSignature.BlockLengthFor(1L << 30));
         Assert.Equal(8 << 10, BlockSignature.BlockLengthFor(4L << 30));
         Assert.Equal(1 << 20, BlockSignature.BlockLengthFor(long.MaxValue));
@@ -61,13 +70,15 @@ public sealed class BlockSignatureTests
     [Theory]
     [InlineData("", "Not a block signature")]
     [InlineData("4D5347", "Not a block signature")]
-    [InlineData("4D534801", "Not a block signature")]
-    [InlineData("4D534702", "format version 2")]
-    [InlineData("4D534701", "ends within its header")]
-    [InlineData("4D53470180", "ends within its header")]
-    [InlineData("4D5347010101", "blocks of 1 bytes")]
-    [InlineData("4D534701018004", "needs 1 hashes")]
-    [InlineData("4D534701FFFFFFFFFFFFFFFF7F8004", "needs 18014398509481984 hashes")]
+    [InlineData("4D534802", "Not a block signature")]
+    [InlineData("4D534701", "format version 1")]
+    [InlineData("4D534702", "ends within its header")]
+    [InlineData("4D53470280", "ends within its header")]
+    [InlineData("4D53470201018001", "blocks of 1 bytes")]
+    [InlineData("4D5347020180048101", "in pieces of 129")]
+    [InlineData("4D534702018080408001", "in pieces of 128")]
+    [InlineData("4D5347020180048001", "needs 0 weak and 1 strong hashes")]
+    [InlineData("4D534702FFFFFFFFFFFFFFFF7F80048001", "needs 18014398509481983 weak and 72057594037927936 strong hashes")]
     public void A_malformed_signature_is_refused_with_what_is_wrong(string stored, string complaint)
     {
         DeltaFormatException refused = Assert.Throws<DeltaFormatException>(() => BlockSignature.Parse(Convert.FromHexString(stored)));

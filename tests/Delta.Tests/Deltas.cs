@@ -22,6 +22,13 @@ internal static class Deltas
         return (delta.ToArray(), digest);
     }
 
+    public static byte[] EncodeExact(byte[] basis, byte[] target)
+    {
+        MemoryStream delta = new();
+        FileDelta.EncodeExactAsync(new MemoryStream(target), Sign(basis), new MemoryStream(basis), Key, delta, default).GetAwaiter().GetResult();
+        return delta.ToArray();
+    }
+
     public static byte[] Apply(byte[] basis, byte[] delta, long maxLength = long.MaxValue)
     {
         MemoryStream target = new();
@@ -58,14 +65,18 @@ internal static class Deltas
     {
         List<DeltaOp> operations = [];
         using DeltaReader reader = new(new MemoryStream(delta), long.MaxValue, long.MaxValue);
-        while (reader.NextAsync(default).AsTask().GetAwaiter().GetResult() is { Kind: not DeltaOpKind.End } op)
+        while (reader.Next() is { IsEnd: false } op)
         {
-            operations.Add(op);
+            operations.Add(op.IsCopy ? op : Literal(op.Length));
         }
         return operations;
     }
 
-    public static long LiteralBytes(byte[] delta) => Operations(delta).Where(op => op.Kind == DeltaOpKind.Literal).Sum(op => op.Length);
+    public static DeltaOp Copy(long offset, long length) => new(true, offset, length);
+
+    public static DeltaOp Literal(long length) => new(false, 0, length);
+
+    public static long LiteralBytes(byte[] delta) => Operations(delta).Where(op => !op.IsCopy).Sum(op => op.Length);
 
     public static byte[] Random(int length, int seed)
     {

@@ -98,20 +98,31 @@ public sealed class HostileBytesTests
             iter: 1000);
 
     [Theory]
-    [InlineData(new byte[] { }, "cut short")]
-    [InlineData(new byte[] { 0x01, 0x00, 0x00 }, "empty operation")]
-    [InlineData(new byte[] { 0x04, 0x41 }, "cut short")]
-    [InlineData(new byte[] { 0x03, 0x00, 0x00, 0x00 }, "follow the delta's end mark")]
-    [InlineData(new byte[] { 0x03, 0x01, 0x00 }, "outside its basis")]
-    [InlineData(new byte[] { 0x03, 0x14, 0x00 }, "outside its basis")]
-    [InlineData(new byte[] { 0x17, 0x00, 0x00 }, "outside its basis")]
-    [InlineData(new byte[] { 0x03, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0x00 }, "outside its basis")]
-    [InlineData(new byte[] { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0x00, 0x00 }, "yields more than")]
-    [InlineData(new byte[] { 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01 }, "malformed number")]
-    [InlineData(new byte[] { 0x80, 0x00 }, "malformed number")]
-    public void A_malformed_delta_is_refused_with_what_is_wrong(byte[] delta, string complaint)
+    [InlineData("", "cut short")]
+    [InlineData("01", "cut short")]
+    [InlineData("010100", "that is none: kind 0, length 0")]
+    [InlineData("02000103 00", "that is none: kind 1, length 0")]
+    [InlineData("020007 00 00", "that is none: kind 3, length 1")]
+    [InlineData("010104", "cut short")]
+    [InlineData("010004 00", "literal of 1 bytes in a segment with 0 left")]
+    [InlineData("0102044141 00", "1 bytes of no literal")]
+    [InlineData("02000500 00 00", "follow the delta's end mark")]
+    [InlineData("0200 0501 00", "outside its basis")]
+    [InlineData("0200 0514 00", "outside its basis")]
+    [InlineData("0200 2D00 00", "outside its basis")]
+    [InlineData("0200 0600 0200 2900 00", "at offset 0 from 1")]
+    [InlineData("0A00 05FFFFFFFFFFFFFFFF7F 00", "outside its basis")]
+    [InlineData("0A00 FDFFFFFFFFFFFFFF7F00 00", "yields more than")]
+    [InlineData("0100 05 00", "malformed number in the operations")]
+    [InlineData("0300 058000 00", "malformed number in the operations")]
+    [InlineData("8000", "malformed number at")]
+    [InlineData("FFFFFFFFFFFFFFFFFF01", "malformed number at")]
+    [InlineData("818004 00", "it may have 65536 and 262144")]
+    [InlineData("01 818010 00", "it may have 65536 and 262144")]
+    public void A_malformed_delta_is_refused_with_what_is_wrong(string delta, string complaint)
     {
-        DeltaFormatException refused = Assert.Throws<DeltaFormatException>(() => Apply(new byte[10], delta));
+        byte[] bytes = Convert.FromHexString(delta.Replace(" ", "", StringComparison.Ordinal));
+        DeltaFormatException refused = Assert.Throws<DeltaFormatException>(() => Apply(new byte[10], bytes));
         Assert.Contains(complaint, refused.Message, StringComparison.Ordinal);
     }
 
@@ -157,7 +168,7 @@ public sealed class HostileBytesTests
         {
             writer.Copy(0, length);
         }
-        writer.FinishAsync(default).AsTask().GetAwaiter().GetResult();
+        writer.Finish();
         return delta.ToArray();
     }
 
