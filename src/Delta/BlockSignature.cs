@@ -19,6 +19,7 @@ public sealed class BlockSignature
     internal const int MaxPieces = 1 << 27;
 
     private const byte FormatVersion = 2;
+    private const int MaxHeaderLength = 4 + (3 * Varint.MaxLength);
 
     private static ReadOnlySpan<byte> Magic => "MSG"u8;
 
@@ -104,14 +105,17 @@ public sealed class BlockSignature
     /// <summary>Writes it as docs/format.md says.</summary>
     public void WriteTo(IBufferWriter<byte> output)
     {
-        Span<byte> header = output.GetSpan(Magic.Length + 1 + (3 * Varint.MaxLength));
-        Magic.CopyTo(header);
-        int length = Magic.Length;
-        header[length++] = FormatVersion;
-        length += Varint.Write(header[length..], ContentLength);
-        length += Varint.Write(header[length..], BlockLength);
-        length += Varint.Write(header[length..], PieceLength);
-        output.Advance(length);
+        Span<byte> header = stackalloc byte[MaxHeaderLength];
+        output.Write(header[..WriteHeader(header)]);
+        output.Write(MemoryMarshal.AsBytes(Weak.AsSpan()));
+        output.Write(MemoryMarshal.AsBytes(Pieces.AsSpan()));
+    }
+
+    /// <inheritdoc cref="WriteTo(IBufferWriter{byte})"/>
+    public void WriteTo(Stream output)
+    {
+        Span<byte> header = stackalloc byte[MaxHeaderLength];
+        output.Write(header[..WriteHeader(header)]);
         output.Write(MemoryMarshal.AsBytes(Weak.AsSpan()));
         output.Write(MemoryMarshal.AsBytes(Pieces.AsSpan()));
     }
@@ -153,6 +157,16 @@ public sealed class BlockSignature
         rest[..weakLength].CopyTo(MemoryMarshal.AsBytes(weak.AsSpan()));
         rest[weakLength..].CopyTo(MemoryMarshal.AsBytes(strong.AsSpan()));
         return new(contentLength, (int)blockLength, (int)pieceLength, weak, strong);
+    }
+
+    private int WriteHeader(Span<byte> header)
+    {
+        Magic.CopyTo(header);
+        int length = Magic.Length;
+        header[length++] = FormatVersion;
+        length += Varint.Write(header[length..], ContentLength);
+        length += Varint.Write(header[length..], BlockLength);
+        return length + Varint.Write(header[length..], PieceLength);
     }
 
     private static async Task ReadAsync(ContentPass pass, CancellationToken cancellation)

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Mirror.Cli.Commands.Delta;
 using Mirror.Cli.Output;
 
 namespace Mirror.Cli.Commands;
@@ -24,6 +25,7 @@ internal static class CommandLine
             CaptureCommand.Create(),
             PromoteCommand.Create(),
             SaveCommand.Create(),
+            DeltaCommand.Create(),
             GuardCommand.Create(),
         };
 
