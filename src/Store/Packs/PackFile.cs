@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 
 namespace Mirror.Store.Packs;
@@ -19,6 +20,13 @@ public static class PackFile
 
         File.Move(pending, path, overwrite: true);
         SyncDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+    }
+
+    /// <summary>Whether <see cref="Publish"/> may take this name: nothing is there, or a regular file. A device or a pipe is written to, never replaced.</summary>
+    public static bool MayReplace(string path)
+    {
+        var error = Posix.Stat(Posix.CurrentDirectory, Encoding.UTF8.GetBytes(path), out FileStat stat);
+        return error == -Errno.NotFound || (error >= 0 && stat.Type == EntryType.File);
     }
 
     // The runtime opens no directories, but syncs one it is given.

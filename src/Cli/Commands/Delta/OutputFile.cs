@@ -4,7 +4,7 @@ using Mirror.Store.Packs;
 
 namespace Mirror.Cli.Commands.Delta;
 
-/// <summary>A file that gets its name when it is complete and on the disk, not before; or standard output. Without <see cref="Complete"/> nothing is left behind.</summary>
+/// <summary>A file that gets its name when it is complete and on the disk, not before; or standard output, or a device. Without <see cref="Complete"/> nothing is left behind.</summary>
 internal sealed class OutputFile : IAsyncDisposable
 {
     private readonly string? path;
@@ -34,14 +34,15 @@ internal sealed class OutputFile : IAsyncDisposable
             throw new CommandException($"{path} is a directory; name a file in it.");
         }
 
-        // What is no regular file (/dev/null, a pipe) is written as it is.
-        if (File.Exists(path) && (File.GetAttributes(path) & FileAttributes.Normal) == 0 && !IsRegular(path))
+        // Through a link, as every tool writes.
+        path = Path.GetFullPath(File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path);
+        if (!PackFile.MayReplace(path))
         {
             return new OutputFile(null, null, new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0));
         }
 
         var partial = Beside(path);
-        return new OutputFile(Path.GetFullPath(path), partial, new FileStream(partial, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 0));
+        return new OutputFile(path, partial, new FileStream(partial, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.Read, 0));
     }
 
     public void RequireFile(string why)
@@ -89,12 +90,6 @@ internal sealed class OutputFile : IAsyncDisposable
         {
             File.Delete(partial);
         }
-    }
-
-    private static bool IsRegular(string path)
-    {
-        using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite, 0);
-        return file.CanSeek;
     }
 
     private static string Beside(string path) => Path.Combine(
