@@ -88,7 +88,7 @@ public sealed class BlockSignature
     /// <remarks>Memory: a window of 4 MiB (less for a short content), and the signature.</remarks>
     public static async Task<ContentDigest> SignAsync(Stream content, long expectedLength, BlockKey key, CancellationToken cancellation)
     {
-        await using ContentPass pass = new(content, expectedLength, 0, key);
+        await using ContentPass pass = new(content, expectedLength, 0, key, WholeHash.Sha256);
         await ReadAsync(pass, cancellation);
         return await pass.FinishAsync();
     }
@@ -97,7 +97,7 @@ public sealed class BlockSignature
     /// <inheritdoc cref="SignAsync" path="/param|/remarks"/>
     public static async Task<BlockSignature> OfAsync(Stream content, long expectedLength, BlockKey key, CancellationToken cancellation)
     {
-        await using ContentPass pass = new(content, expectedLength, 0, key, withSha256: false);
+        await using ContentPass pass = new(content, expectedLength, 0, key, hash: null);
         await ReadAsync(pass, cancellation);
         return pass.FinishSignature();
     }

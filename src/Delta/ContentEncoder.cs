@@ -7,19 +7,19 @@ internal static class ContentEncoder
     private const long UnknownLength = 64 << 20;
 
     /// <summary>Writes the delta from the signed basis; without one, a literal.</summary>
-    public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, Stream delta, CancellationToken cancellation)
+    public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, Stream delta, CancellationToken cancellation)
     {
         using DeltaWriter writer = new(delta);
-        ContentDigest digest = await RunAsync(target, basis, key, writer, cancellation);
+        ContentDigest digest = await RunAsync(target, basis, key, hash, writer, cancellation);
         writer.Finish();
         return digest;
     }
 
-    public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, IOperationSink sink, CancellationToken cancellation)
+    public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, IOperationSink sink, CancellationToken cancellation)
     {
         long expectedLength = target.CanSeek ? Math.Max(0, target.Length - target.Position) : basis?.ContentLength ?? UnknownLength;
         Encoder? encoder = basis is { ContentLength: > 0 } ? new(basis, key, sink) : null;
-        await using ContentPass pass = new(target, expectedLength, encoder?.LookAhead ?? 0, key);
+        await using ContentPass pass = new(target, expectedLength, encoder?.LookAhead ?? 0, key, hash);
         while (await pass.FillAsync(cancellation))
         {
             if (encoder is null)

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Mirror.Delta;
 
 /// <summary>
-/// One pass over a content: a window slides over it, and every byte that enters is hashed (SHA-256) and signed. The encoder looks at the same bytes in
+/// One pass over a content: a window slides over it, and every byte that enters is hashed and signed. The encoder looks at the same bytes in
 /// the window, so each byte is read once for all purposes.
 /// </summary>
 internal sealed class ContentPass : IAsyncDisposable
@@ -13,7 +13,7 @@ internal sealed class ContentPass : IAsyncDisposable
     private const int MaxRead = 512 << 10;
 
     private readonly Stream _content;
-    private readonly BackgroundSha256? _sha256;
+    private readonly BackgroundHash? _hash;
     private readonly SignatureBuilder _signature;
     private readonly byte[] _window;
     private readonly int _readLength;
@@ -23,11 +23,11 @@ internal sealed class ContentPass : IAsyncDisposable
 
     /// <param name="expectedLength">Sets the block length of the signature, and the size of the window.</param>
     /// <param name="lookAhead">Bytes the user of the window wants to see at once.</param>
-    /// <param name="withSha256">Whether the SHA-256 is wanted; without it <see cref="FinishAsync"/> must not be called.</param>
-    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, bool withSha256 = true)
+    /// <param name="hash">The hash that is wanted of the whole; none: <see cref="FinishAsync"/> must not be called.</param>
+    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, WholeHash? hash)
     {
         _content = content;
-        _sha256 = withSha256 ? new() : null;
+        _hash = hash is { } kind ? new(kind) : null;
         _signature = new(expectedLength, key);
         // One byte more than expected, so that the end is seen by the first read.
         int contentWindow = (int)Math.Clamp(expectedLength + 1, MinWindow, MaxWindow);
@@ -63,9 +63,9 @@ internal sealed class ContentPass : IAsyncDisposable
         {
             return false;
         }
-        if (_sha256 is not null)
+        if (_hash is not null)
         {
-            await _sha256.AppendAsync(free[..read]);
+            await _hash.AppendAsync(free[..read]);
         }
         End += read;
         _length += read;
@@ -77,7 +77,7 @@ internal sealed class ContentPass : IAsyncDisposable
     public async ValueTask<ContentDigest> FinishAsync()
     {
         BlockSignature signature = FinishSignature();
-        return new(_length, await _sha256!.FinishAsync(), signature);
+        return new(_length, await _hash!.FinishAsync(), signature);
     }
 
     /// <inheritdoc cref="FinishAsync"/>
@@ -85,18 +85,18 @@ internal sealed class ContentPass : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_sha256 is not null)
+        if (_hash is not null)
         {
-            await _sha256.DisposeAsync();
+            await _hash.DisposeAsync();
         }
         ArrayPool<byte>.Shared.Return(_window);
     }
 
     private async ValueTask SlideAsync()
     {
-        if (_sha256 is not null)
+        if (_hash is not null)
         {
-            await _sha256.DrainAsync();
+            await _hash.DrainAsync();
         }
         int keep = Math.Min(Start, _signedTo);
         _window.AsSpan(keep, End - keep).CopyTo(_window);

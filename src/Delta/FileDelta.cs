@@ -3,8 +3,8 @@ namespace Mirror.Delta;
 /// <summary>Keys the strong block hashes of one site (XXH3-128 seed), so that nobody outside can prepare colliding blocks.</summary>
 public readonly record struct BlockKey(ulong Seed);
 
-/// <summary>What one pass over a content yields: its length, its SHA-256 (32 bytes) and its block signature.</summary>
-public sealed record ContentDigest(long Length, byte[] Sha256, BlockSignature Signature);
+/// <summary>What one pass over a content yields: its length, its hash (SHA-256, unless another was asked for) and its block signature.</summary>
+public sealed record ContentDigest(long Length, byte[] Hash, BlockSignature Signature);
 
 /// <summary>A delta, or a signature, that cannot be what it claims: truncated, out of bounds, over a limit.</summary>
 public sealed class DeltaFormatException(string message) : Exception(message);
@@ -25,8 +25,8 @@ public static class FileDelta
     /// a block beside its signature.
     /// </remarks>
     public static Task<ContentDigest> EncodeAsync(
-        Stream target, BlockSignature? basis, BlockKey key, Stream delta, CancellationToken cancellation) =>
-        ContentEncoder.RunAsync(target, basis, key, delta, cancellation);
+        Stream target, BlockSignature? basis, BlockKey key, Stream delta, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256) =>
+        ContentEncoder.RunAsync(target, basis, key, hash, delta, cancellation);
 
     /// <summary>
     /// The same, byte-exact, where the basis itself is at hand: what the signature finds is grown beyond the borders of its pieces, and what was moved is found though it is shorter than a piece.
@@ -36,7 +36,7 @@ public static class FileDelta
     /// <param name="basisContent">What was signed; seekable. Its matching parts are believed, not compared: another content makes a delta that yields another SHA-256.</param>
     /// <remarks>Memory: as without it, 24 bytes a copy (up to three times that while they are gathered), and at most 40 MiB of what was not found in the target, with its index.</remarks>
     public static async Task<ContentDigest> EncodeExactAsync(
-        Stream target, BlockSignature basis, Stream basisContent, BlockKey key, Stream delta, CancellationToken cancellation)
+        Stream target, BlockSignature basis, Stream basisContent, BlockKey key, Stream delta, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256)
     {
         long start = target.Position;
         if (start != 0 || basisContent.Length != basis.ContentLength)
@@ -46,7 +46,7 @@ public static class FileDelta
                 : $"The basis has {basisContent.Length} bytes; what was signed had {basis.ContentLength}.");
         }
         CopiedRanges ranges = new();
-        ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, ranges, cancellation);
+        ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, hash, ranges, cancellation);
         await Task.Run(
             () =>
             {
@@ -58,13 +58,13 @@ public static class FileDelta
         return digest;
     }
 
-    /// <summary>Writes basis + delta to <paramref name="target"/>. Returns the length and SHA-256 of what was written.</summary>
+    /// <summary>Writes basis + delta to <paramref name="target"/>. Returns the length and the hash (SHA-256 unless another is asked for) of what was written.</summary>
     /// <param name="basis">Seekable; <see cref="Stream.Null"/> for a whole content.</param>
     /// <remarks>Memory: at most 1.2 MiB, whatever the delta says.</remarks>
     /// <exception cref="DeltaFormatException">A copy outside the basis, a truncated delta, or more than <paramref name="maxLength"/> bytes.</exception>
-    public static Task<(long Length, byte[] Sha256)> ApplyAsync(
-        Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation) =>
-        Patcher.RunAsync(basis, delta, target, maxLength, cancellation);
+    public static Task<(long Length, byte[] Hash)> ApplyAsync(
+        Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256) =>
+        Patcher.RunAsync(basis, delta, target, maxLength, hash, cancellation);
 
     /// <summary>
     /// Derives new→old from old→new with both contents at hand, without a second search: forward copies turn into reverse copies,

@@ -12,7 +12,7 @@ internal sealed class Patcher : IAsyncDisposable
 
     private readonly Stream _basis;
     private readonly DeltaReader _delta;
-    private readonly BackgroundSha256 _sha256 = new();
+    private readonly BackgroundHash _hash;
     private byte[] _filling;
     private byte[] _hashing;
     private int _filled;
@@ -20,36 +20,37 @@ internal sealed class Patcher : IAsyncDisposable
     // The operation under way: what is left of it, and where a copy goes on.
     private DeltaOp _operation;
 
-    private Patcher(Stream basis, Stream delta, long maxLength)
+    private Patcher(Stream basis, Stream delta, long maxLength, WholeHash hash)
     {
         _basis = basis;
+        _hash = new(hash);
         _delta = new(delta, basis.Length, maxLength);
         int length = (int)Math.Clamp(maxLength, MinBuffer, MaxBuffer);
         _filling = ArrayPool<byte>.Shared.Rent(length);
         _hashing = ArrayPool<byte>.Shared.Rent(length);
     }
 
-    public static async Task<(long Length, byte[] Sha256)> RunAsync(
-        Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation)
+    public static async Task<(long Length, byte[] Hash)> RunAsync(
+        Stream basis, Stream delta, Stream target, long maxLength, WholeHash hash, CancellationToken cancellation)
     {
-        await using Patcher patcher = new(basis, delta, maxLength);
+        await using Patcher patcher = new(basis, delta, maxLength, hash);
         long written = 0;
         while (patcher.Fill())
         {
             cancellation.ThrowIfCancellationRequested();
             ReadOnlyMemory<byte> full = patcher._filling.AsMemory(0, patcher._filled);
             // Waits for the other buffer's hash first: so that one is free afterwards.
-            await patcher._sha256.AppendAsync(full);
+            await patcher._hash.AppendAsync(full);
             target.Write(full.Span);
             written += full.Length;
             (patcher._filling, patcher._hashing) = (patcher._hashing, patcher._filling);
         }
-        return (written, await patcher._sha256.FinishAsync());
+        return (written, await patcher._hash.FinishAsync());
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _sha256.DisposeAsync();
+        await _hash.DisposeAsync();
         _delta.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
         ArrayPool<byte>.Shared.Return(_hashing);

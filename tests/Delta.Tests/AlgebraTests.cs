@@ -40,7 +40,7 @@ public sealed class AlgebraTests
             {
                 ContentDigest encoded = EncodeFrom(Sign(h[0]), h[1]).Digest;
                 Assert.Equal(h[1].Length, encoded.Length);
-                Assert.Equal(SHA256.HashData(h[1]), encoded.Sha256);
+                Assert.Equal(SHA256.HashData(h[1]), encoded.Hash);
                 Assert.Equal(Store(Sign(h[1])), Store(encoded.Signature));
             },
             iter: Cases);

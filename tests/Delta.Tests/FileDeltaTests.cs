@@ -199,7 +199,7 @@ public sealed class FileDeltaTests
         (byte[] delta, ContentDigest digest) = EncodeFrom(Sign(content), changed);
         Assert.Equal(changed, Apply(content, delta));
         Assert.InRange(delta.Length, 700_004, 700_004 + (4 * BlockSignature.BlockLengthFor(content.Length)) + 100);
-        Assert.Equal(SignDigest(changed).Sha256, digest.Sha256);
+        Assert.Equal(SignDigest(changed).Hash, digest.Hash);
         Assert.Equal(content, Apply(changed, Invert(content, changed, delta)));
         Assert.InRange(Invert(content, changed, delta).Length, 1, 100);
     }
@@ -215,7 +215,7 @@ public sealed class FileDeltaTests
         (long length, byte[] sha256) = await FileDelta.ApplyAsync(new MemoryStream(content), new TricklingStream(delta.ToArray()), target, changed.Length, default);
         Assert.Equal(changed, target.ToArray());
         Assert.Equal(digest.Length, length);
-        Assert.Equal(digest.Sha256, sha256);
+        Assert.Equal(digest.Hash, sha256);
     }
 
     [Fact]

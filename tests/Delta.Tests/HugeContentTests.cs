@@ -20,18 +20,18 @@ public sealed class HugeContentTests
     [Fact]
     public async Task Bytes_beyond_4_GiB_are_copied_from_their_places()
     {
-        byte[] delta = await WindowsAsync(places);
+        byte[] delta = Windows(places);
         Assert.Equal(Expected(_old, places), await ApplyAsync(_old, delta));
     }
 
     [Fact]
     public async Task A_copy_that_ends_at_the_basis_end_is_taken_and_one_byte_more_refused()
     {
-        byte[] last = await WrittenAsync(writer => writer.Copy(9 * Gib - 1, 1));
+        byte[] last = Written(writer => writer.Copy(9 * Gib - 1, 1));
         Assert.Equal(_old.Bytes((9 * Gib) - 1, 1), await ApplyAsync(_old, last));
-        byte[] beyond = await WrittenAsync(writer => writer.Copy(9 * Gib - 1, 2));
+        byte[] beyond = Written(writer => writer.Copy(9 * Gib - 1, 2));
         await Assert.ThrowsAsync<DeltaFormatException>(() => ApplyAsync(_old, beyond));
-        byte[] whole = await WrittenAsync(writer => writer.Copy(0, 9 * Gib));
+        byte[] whole = Written(writer => writer.Copy(0, 9 * Gib));
         await Assert.ThrowsAsync<DeltaFormatException>(() => ApplyAsync(_old, whole, maxLength: 9 * Gib - 1));
     }
 
@@ -40,7 +40,7 @@ public sealed class HugeContentTests
     {
         // new = old without its first 5 GiB + 3, then these.
         const long turn = (5 * Gib) + 3;
-        byte[] forward = await WrittenAsync(writer =>
+        byte[] forward = Written(writer =>
         {
             writer.Copy(turn, (9 * Gib) - turn);
             writer.Copy(0, turn);
@@ -49,7 +49,7 @@ public sealed class HugeContentTests
         MemoryStream reverse = new();
         await FileDelta.InvertAsync(_old, rotated, new MemoryStream(forward), reverse, default);
 
-        byte[] windows = await WindowsAsync(places);
+        byte[] windows = Windows(places);
         Assert.Equal(Expected(rotated, places), await ApplyAsync(_old, Compose(forward, windows)));
         Assert.Equal(Expected(_old, places), await ApplyAsync(rotated, Compose(reverse.ToArray(), windows)));
 
@@ -63,7 +63,7 @@ public sealed class HugeContentTests
     {
         // 9 GiB out of a mebibyte again and again, and its last bytes once, at the very end.
         byte[] small = Deltas.Random((1 << 20) + 33, 4);
-        byte[] forward = await WrittenAsync(writer =>
+        byte[] forward = Written(writer =>
         {
             for (long at = 0; at < 9 * Gib; at += 1 << 20)
             {
@@ -83,16 +83,16 @@ public sealed class HugeContentTests
     [Fact]
     public async Task Lengths_that_add_up_beyond_all_bounds_are_refused_not_wrapped()
     {
-        byte[] half = await WrittenAsync(writer =>
+        byte[] half = Written(writer =>
         {
             for (int i = 0; i < 4; i++)
             {
                 writer.Copy(i % 2, 1L << 58);
             }
         });
-        byte[] tooMuch = Compose(half, await WrittenAsync(writer => writer.Copy((1L << 60) - 1, 1)));
+        byte[] tooMuch = Compose(half, Written(writer => writer.Copy((1L << 60) - 1, 1)));
         await Assert.ThrowsAsync<DeltaFormatException>(() => ApplyAsync(_old, tooMuch));
-        byte[] beyond = await WrittenAsync(writer =>
+        byte[] beyond = Written(writer =>
         {
             for (int i = 0; i < 5; i++)
             {
@@ -116,7 +116,7 @@ public sealed class HugeContentTests
         (byte[] onward, _) = await EncodeAsync(last, digest.Signature);
         Assert.InRange(forward.Length, 1, 4 << 20);
 
-        await AssertYieldsAsync(old, forward, next, digest.Sha256);
+        await AssertYieldsAsync(old, forward, next, digest.Hash);
         MemoryStream reverse = new();
         await FileDelta.InvertAsync(old, next, new MemoryStream(forward), reverse, default);
         await AssertYieldsAsync(next, reverse.ToArray(), old);
@@ -141,16 +141,16 @@ public sealed class HugeContentTests
     }
 
     /// <summary>The only place here that knows how a delta is written by hand.</summary>
-    private static async Task<byte[]> WrittenAsync(Action<DeltaWriter> write)
+    private static byte[] Written(Action<DeltaWriter> write)
     {
         MemoryStream delta = new();
         using DeltaWriter writer = new(delta);
         write(writer);
-        await writer.FinishAsync(default);
+        writer.Finish();
         return delta.ToArray();
     }
 
-    private static Task<byte[]> WindowsAsync(long[] places) => WrittenAsync(writer =>
+    private static byte[] Windows(long[] places) => Written(writer =>
     {
         foreach (long place in places)
         {

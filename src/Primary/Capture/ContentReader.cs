@@ -117,7 +117,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
     {
         await using var blob = writer.BeginBlob();
         var digest = await FileDelta.EncodeAsync(content, basis, key, blob.Delta, cancellation);
-        var hash = ContentHash.From(digest.Sha256);
+        var hash = ContentHash.From(digest.Hash);
         if (!isKnown(hash) && !writer.Contains(hash))
         {
             await blob.CompleteAsync(hash, basis is null ? default : oldHash, digest.Length);

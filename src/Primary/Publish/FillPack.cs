@@ -31,7 +31,7 @@ internal static class FillPack
             await using var content = Open(source, entry.Path);
             await using var blob = writer.BeginBlob();
             var digest = await FileDelta.EncodeAsync(content, null, key, blob.Delta, cancellation);
-            if (ContentHash.From(digest.Sha256) != entry.Hash)
+            if (ContentHash.From(digest.Hash) != entry.Hash)
             {
                 throw new ContentMovedOnException(entry.Path);
             }

@@ -1,16 +1,7 @@
 using System.Buffers.Binary;
+using Mirror.Delta;
 
 namespace Mirror.Store.DeltaFiles;
-
-/// <summary>How a delta file says what it yields.</summary>
-public enum TargetHash : byte
-{
-    /// <summary>SHA-256.</summary>
-    Sha256 = 1,
-
-    /// <summary>XXH3-128: finds accidents. Of a reverse delta, whose target nobody hashed while it was new.</summary>
-    XxHash128 = 2,
-}
 
 /// <summary>The fixed parts of a delta file (docs/format.md, "Delta file"): one delta between two files, for people who want just that.</summary>
 internal static class DeltaFile
@@ -22,7 +13,7 @@ internal static class DeltaFile
 
     private static ReadOnlySpan<byte> Magic => [0x89, (byte)'M', (byte)'I', (byte)'R', (byte)'D', (byte)'L', 0x0D, 0x0A];
 
-    public static byte[] Header(long basisLength, TargetHash hash)
+    public static byte[] Header(long basisLength, WholeHash hash)
     {
         var header = new byte[HeaderLength];
         Magic.CopyTo(header);
@@ -33,7 +24,7 @@ internal static class DeltaFile
     }
 
     /// <summary>Null and the length of the basis; or what is wrong.</summary>
-    public static string? Parse(ReadOnlySpan<byte> header, out long basisLength, out TargetHash hash)
+    public static string? Parse(ReadOnlySpan<byte> header, out long basisLength, out WholeHash hash)
     {
         (basisLength, hash) = (0, default);
         if (header.Length < HeaderLength)
@@ -53,8 +44,8 @@ internal static class DeltaFile
         }
 
         basisLength = BinaryPrimitives.ReadInt64LittleEndian(header[16..]);
-        hash = (TargetHash)header[12];
-        return major == 0 || basisLength < 0 || hash is not (TargetHash.Sha256 or TargetHash.XxHash128) || BinaryPrimitives.ReadUInt16LittleEndian(header[10..]) != 0
+        hash = (WholeHash)header[12];
+        return major == 0 || basisLength < 0 || hash is not (WholeHash.Sha256 or WholeHash.XxHash128) || BinaryPrimitives.ReadUInt16LittleEndian(header[10..]) != 0
             || header[13..16].ContainsAnyExcept((byte)0)
             ? "its header makes no sense" : null;
     }

@@ -1,4 +1,3 @@
-using System.IO.Hashing;
 using Mirror.Delta;
 using ZstdSharp;
 
@@ -32,7 +31,7 @@ public sealed class DeltaFileReader : IDisposable
     public long BasisLength { get; }
 
     /// <summary>Which hash of what it yields it carries.</summary>
-    public TargetHash Hash { get; }
+    public WholeHash Hash { get; }
 
     /// <summary>The delta (FileDelta format). Forward only.</summary>
     public Stream Delta => payload;
@@ -45,58 +44,22 @@ public sealed class DeltaFileReader : IDisposable
     /// </summary>
     /// <param name="basis">Seekable.</param>
     /// <exception cref="DeltaFormatException">What was built is not the target: the basis is another one, or changed; or the delta is damaged.</exception>
-    public async Task<(long Length, byte[] Sha256)> ApplyAsync(Stream basis, Stream target, CancellationToken cancellation)
+    public async Task<(long Length, byte[] Hash)> ApplyAsync(Stream basis, Stream target, CancellationToken cancellation)
     {
-        var quick = Hash == TargetHash.XxHash128 ? new QuickHash(target) : null;
-        var (length, sha256) = await FileDelta.ApplyAsync(basis, payload, quick ?? target, long.MaxValue, cancellation);
-        var (targetLength, expected) = Target;
-        var found = quick?.Hash ?? sha256;
-        if (length != targetLength || !expected.AsSpan().StartsWith(found))
+        var (length, found) = await FileDelta.ApplyAsync(basis, payload, target, long.MaxValue, cancellation, Hash);
+        var (targetLength, hash) = Target;
+        var expected = hash.AsSpan(0, found.Length);
+        if (length != targetLength || !expected.SequenceEqual(found))
         {
             throw new DeltaFormatException(
                 $"The delta {name} does not fit this old file: the result has {length} bytes and the hash {Convert.ToHexStringLower(found)}, not {targetLength} and " +
-                $"{Convert.ToHexStringLower(expected.AsSpan(0, found.Length))}. Nothing was written. Use the file that was signed, as it was then.");
+                $"{Convert.ToHexStringLower(expected)}. Nothing was written. Use the file that was signed, as it was then.");
         }
 
-        return (length, sha256);
+        return (length, found);
     }
 
     public void Dispose() => payload.Dispose();
-}
-
-/// <summary>Passes on what is written, and hashes it.</summary>
-internal sealed class QuickHash(Stream inner) : Stream
-{
-    private readonly XxHash128 hash = new();
-
-    public byte[] Hash => hash.GetCurrentHash();
-
-    public override bool CanRead => false;
-    public override bool CanSeek => false;
-    public override bool CanWrite => true;
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
-
-    public override void Write(ReadOnlySpan<byte> buffer)
-    {
-        hash.Append(buffer);
-        inner.Write(buffer);
-    }
-
-    public override void Write(byte[] buffer, int offset, int count) => Write(buffer.AsSpan(offset, count));
-
-    public override void Flush() => inner.Flush();
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
 }
 
 /// <summary>Hands out all of a stream but its last bytes, which it keeps: a trailer, where nobody knows beforehand how long the rest is.</summary>

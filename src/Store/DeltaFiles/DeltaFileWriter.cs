@@ -1,3 +1,4 @@
+using Mirror.Delta;
 using ZstdSharp;
 using ZstdSharp.Unsafe;
 
@@ -14,7 +15,7 @@ public sealed class DeltaFileWriter : IAsyncDisposable
     /// <param name="output">Stays the caller's.</param>
     /// <param name="basisLength">Length in bytes of the content that the delta applies to.</param>
     /// <param name="hash">Which hash of the target will be given in the end.</param>
-    public DeltaFileWriter(Stream output, long basisLength, TargetHash hash = TargetHash.Sha256)
+    public DeltaFileWriter(Stream output, long basisLength, WholeHash hash)
     {
         output.Write(DeltaFile.Header(basisLength, hash));
         compressed = new CompressionStream(output, CompressionLevel, leaveOpen: true);

@@ -41,7 +41,7 @@ internal static class ReversePack
         {
             await using var blob = writer.BeginBlob();
             var digest = await FileDelta.EncodeAsync(content, null, key, blob.Delta, cancellation);
-            if (digest.Length == entry.Size && ContentHash.From(digest.Sha256) == entry.Hash)
+            if (digest.Length == entry.Size && ContentHash.From(digest.Hash) == entry.Hash)
             {
                 await blob.CompleteAsync(entry.Hash, default, entry.Size);
             }

@@ -68,7 +68,7 @@ public static class PackAlgebra
             {
                 var basis = await SignSuccessorAsync(entry, newerManifest, forward.Version.Id, openNewer, key, cancellation);
                 var digest = await FileDelta.EncodeAsync(oldContent, basis.Signature, key, blob.Delta, cancellation);
-                RequireContent(digest.Sha256, entry, older.Id);
+                RequireContent(digest.Hash, entry, older.Id);
                 await blob.CompleteAsync(entry.Hash, basis.Hash, entry.Size);
             }
         }
@@ -193,7 +193,7 @@ public static class PackAlgebra
 
         await using var content = openNewer(successor.Hash);
         var digest = await BlockSignature.SignAsync(content, successor.Size, key, cancellation);
-        RequireContent(digest.Sha256, successor, newerVersion);
+        RequireContent(digest.Hash, successor, newerVersion);
         return (successor.Hash, digest.Signature);
     }
 

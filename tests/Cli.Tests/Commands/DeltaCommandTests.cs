@@ -31,7 +31,7 @@ public sealed class DeltaCommandTests : IDisposable
         var patched = await OkAsync("patch", files["old"], files["forward"], files["result"], "--reverse", files["back"]);
 
         Assert.Equal(Bytes("new"), Bytes("result"));
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Bytes("new"))), patched.GetProperty("sha256").GetString());
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Bytes("new"))), patched.GetProperty("hash").GetString());
         Assert.Equal(new FileInfo(files["back"]).Length, patched.GetProperty("reverse_bytes").GetInt64());
         await OkAsync("patch", files["new"], files["back"], files["again"]);
         Assert.Equal(Bytes("old"), Bytes("again"));
@@ -49,6 +49,20 @@ public sealed class DeltaCommandTests : IDisposable
 
         Assert.Equal(Bytes("new"), Bytes("result"));
         Assert.True(exact < rough && exact < 200, $"{exact} and {rough} bytes");
+    }
+
+    [Fact]
+    public async Task A_quick_delta_is_checked_too()
+    {
+        await SignAndDiffAsync("old", "new", "delta", "--quick");
+        var other = Bytes("old");
+        other[3] ^= 1;
+        File.WriteAllBytes(files["other"], other);
+
+        await OkAsync("patch", files["old"], files["delta"], files["result"]);
+
+        Assert.Equal(Bytes("new"), Bytes("result"));
+        Refused(await RunAsync("patch", files["other"], files["delta"], files["result"]), "does not fit this old file");
     }
 
     [Fact]

@@ -230,7 +230,7 @@ public sealed class CapturingTests : IDisposable
         var first = site.Add(TreeLiteral.Empty.File("a", content).File("b", "b"));
         var second = site.Add(TreeLiteral.Empty.File("b", "b"));
         var digest = await BlockSignature.SignAsync(new MemoryStream(content), content.Length, new BlockKey(1), CancellationToken.None);
-        var hash = ContentHash.From(digest.Sha256);
+        var hash = ContentHash.From(digest.Hash);
         Directory.CreateDirectory(Root);
         await using (var store = await site.OpenAsync())
         {

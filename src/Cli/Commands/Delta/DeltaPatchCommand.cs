@@ -17,7 +17,7 @@ internal static class DeltaPatchCommand
         var reverse = new Option<string?>("--reverse") { Description = "Where a delta from the new file back to the old one goes; derived, not searched." };
         var command = new Command(
             "patch",
-            "Build the new file, and check its SHA-256 before it gets its name.\n\nExample: mirror delta patch dump.1 dump.delta dump.new --reverse dump.back")
+            "Build the new file, and check its hash before it gets its name.\n\nExample: mirror delta patch dump.1 dump.delta dump.new --reverse dump.back")
         {
             old, delta, newer, reverse,
         };
@@ -34,7 +34,7 @@ internal static class DeltaPatchCommand
                 output.RequireFile("with --reverse the new file is read again");
             }
 
-            var (length, sha256) = await ApplyAsync(basis, input, output.Stream, cancellation);
+            var (length, hash) = await ApplyAsync(basis, input, output.Stream, cancellation);
             if (back is not null)
             {
                 await WriteReverseAsync(basis, input, output.Stream, back.Stream, cancellation);
@@ -43,14 +43,14 @@ internal static class DeltaPatchCommand
 
             output.Complete();
             shown.EndProgress();
-            output.Report(shown, new { ok = true, bytes = length, sha256 = Convert.ToHexStringLower(sha256), reverse_bytes = back?.Length });
+            output.Report(shown, new { ok = true, bytes = length, hash = Convert.ToHexStringLower(hash), reverse_bytes = back?.Length });
             return ExitCode.Ok;
         });
         return command;
     }
 
     /// <summary>Builds the target and checks it.</summary>
-    public static async Task<(long Length, byte[] Sha256)> ApplyAsync(InputFile basis, InputFile delta, Stream target, CancellationToken cancellation)
+    public static async Task<(long Length, byte[] Hash)> ApplyAsync(InputFile basis, InputFile delta, Stream target, CancellationToken cancellation)
     {
         using var reader = new DeltaFileReader(delta.Stream, delta.Name);
         if (basis.ExpectedLength != reader.BasisLength)
@@ -66,7 +66,7 @@ internal static class DeltaPatchCommand
     {
         delta.Stream.Position = 0;
         using var reader = new DeltaFileReader(delta.Stream, delta.Name);
-        await using var writer = new DeltaFileWriter(reverse, target.Length, TargetHash.XxHash128);
+        await using var writer = new DeltaFileWriter(reverse, target.Length, WholeHash.XxHash128);
         await using var again = File.OpenRead(basis.Name);
         var hash = new XxHash128();
         var hashing = hash.AppendAsync(again, cancellation);
