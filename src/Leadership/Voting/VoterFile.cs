@@ -8,6 +8,9 @@ namespace Mirror.Leadership.Voting;
 internal sealed partial class VoterFile(string path)
 {
     private const string Kind = "mirror vote 1";
+
+    // A day: a configuration allows minutes.
+    private const long LongestLeaseMs = 24 * 60 * 60 * 1000;
     private readonly CheckedFile file = new(path, Kind);
 
     public string Path => path;
@@ -32,9 +35,9 @@ internal sealed partial class VoterFile(string path)
             throw new DamagedFileException(path, malformed.Message);
         }
 
-        if (memory is null || memory.Epoch == 0 || memory.Holder.Length == 0 || memory.LeaseMs < 0)
+        if (memory is null || memory.Epoch == 0 || memory.Holder.Length == 0 || memory.LeaseMs is < 0 or > LongestLeaseMs)
         {
-            throw new DamagedFileException(path, "it names no epoch and holder");
+            throw new DamagedFileException(path, "it names no epoch and holder, or no possible lease");
         }
 
         var promised = TimeSpan.FromMilliseconds(memory.LeaseMs);

@@ -12,6 +12,9 @@ internal static class Durations
         ("h", TimeSpan.TicksPerHour), ("d", TimeSpan.TicksPerDay),
     ];
 
+    // Milliseconds of the longest duration there is, and far below what a decimal can add up.
+    private const long Largest = 1_000_000_000_000_000;
+
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
 
     public static bool TryParse(string text, out TimeSpan duration)
@@ -36,7 +39,7 @@ internal static class Durations
             var end = rest.IndexOfAny(Digits);
             var unit = (end < 0 ? rest : rest[..end]).ToString();
             var known = Array.Find(Units, candidate => candidate.Unit == unit);
-            if (known.Unit is null || number > 1_000_000_000)
+            if (known.Unit is null || number > Largest)
             {
                 return false;
             }

@@ -56,6 +56,14 @@ internal sealed class YamlTree
         {
             return tree.ReadDocument();
         }
+        catch (InvalidOperationException exception)
+        {
+            // The library's scanner on some plain words; it says neither what nor where.
+            faults.Add(new ConfigFault(
+                tree.Place(tree._scanner.CurrentPosition), "(syntax)", $"This is not valid YAML: {Sentence(exception.Message)}",
+                "Check indentation, colons and quotes on this line and the one above it, and quote words with odd characters."));
+            return null;
+        }
         catch (YamlException exception)
         {
             // The exception may carry the place where the broken construct began, or none; what is wrong is where reading stopped.
@@ -84,7 +92,7 @@ internal sealed class YamlTree
                 ? [.. list.Items.Cast<YamlScalar>().Select(item => item.Text)]
                 : null;
         }
-        catch (YamlException)
+        catch (Exception malformed) when (malformed is YamlException or InvalidOperationException)
         {
             return null;
         }

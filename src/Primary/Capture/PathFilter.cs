@@ -17,7 +17,7 @@ public sealed class PathFilter
     public PathFilter(IEnumerable<string> privatePaths, IEnumerable<string> patterns)
     {
         this.privatePaths = [.. privatePaths.Select(EntryPath.Parse)];
-        this.patterns = [.. patterns.Select(pattern => pattern.Trim('/').Split('/').Select(Encoding.UTF8.GetBytes).ToArray())];
+        this.patterns = [.. patterns.Select(ComponentsOf)];
     }
 
     public static PathFilter Nothing { get; } = new([], []);
@@ -41,7 +41,7 @@ public sealed class PathFilter
         var components = Split(path.Bytes);
         foreach (var pattern in patterns)
         {
-            if (Matches(pattern, 0, components, 0))
+            if (Matches(pattern, components))
             {
                 return true;
             }
@@ -61,28 +61,48 @@ public sealed class PathFilter
         return [.. parts];
     }
 
-    private static bool Matches(byte[][] pattern, int at, byte[][] path, int component)
+    // "cache/**" leaves out what is in cache, not cache itself: at the end, "**" has at least one component.
+    private static byte[][] ComponentsOf(string pattern)
     {
-        if (at == pattern.Length)
-        {
-            return component == path.Length;
-        }
+        byte[][] components = [.. pattern.Trim('/').Split('/').Select(Encoding.UTF8.GetBytes)];
+        return IsAnyDepth(components[^1]) ? [.. components, "*"u8.ToArray()] : components;
+    }
 
-        if (pattern[at].AsSpan().SequenceEqual("**"u8))
+    private static bool IsAnyDepth(ReadOnlySpan<byte> component) => component.SequenceEqual("**"u8);
+
+    // As within a name: on a mismatch, the last "**" takes one component more; an earlier one need not be tried again. So no path, however deep somebody makes it, takes long.
+    private static bool Matches(byte[][] pattern, byte[][] path)
+    {
+        int p = 0, n = 0, deep = -1, mark = 0;
+        while (n < path.Length)
         {
-            // "cache/**" leaves out what is in cache, not cache itself.
-            for (var skip = at == pattern.Length - 1 ? 1 : 0; component + skip <= path.Length; skip++)
+            if (p < pattern.Length && IsAnyDepth(pattern[p]))
             {
-                if (Matches(pattern, at + 1, path, component + skip))
-                {
-                    return true;
-                }
+                deep = p++;
+                mark = n;
             }
-
-            return false;
+            else if (p < pattern.Length && MatchesName(pattern[p], path[n]))
+            {
+                p++;
+                n++;
+            }
+            else if (deep >= 0)
+            {
+                p = deep + 1;
+                n = ++mark;
+            }
+            else
+            {
+                return false;
+            }
         }
 
-        return component < path.Length && MatchesName(pattern[at], path[component]) && Matches(pattern, at + 1, path, component + 1);
+        while (p < pattern.Length && IsAnyDepth(pattern[p]))
+        {
+            p++;
+        }
+
+        return p == pattern.Length;
     }
 
     // The usual two-pointer wildcard match: on a mismatch, the last star takes one byte more.

@@ -178,7 +178,9 @@ public static class PackAlgebra
         await using var firstDelta = first.OpenDelta(middle.Hash);
         await using var secondDelta = second.OpenDelta(last.Hash);
         await using var blob = writer.BeginBlob();
-        await FileDelta.ComposeAsync(firstDelta, secondDelta, blob.Delta, cancellation);
+
+        // A few bytes of delta can copy the same range again and again: no more than the content is said to have.
+        await FileDelta.ComposeAsync(firstDelta, secondDelta, blob.Delta, last.Size, cancellation);
         await blob.CompleteAsync(last.Hash, middle.Basis, last.Size);
     }
 

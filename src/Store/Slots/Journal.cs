@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -56,8 +57,17 @@ internal sealed class Journal(string directory, IStoreDisk disk)
             throw new JournalDamagedException($"{path} does not match its checksum");
         }
 
-        return JsonSerializer.Deserialize(lines[0], JournalJson.Default.JournalEntry)
-            ?? throw new JournalDamagedException($"{path} is empty");
+        JournalEntry? entry;
+        try
+        {
+            entry = JsonSerializer.Deserialize(lines[0], JournalJson.Default.JournalEntry);
+        }
+        catch (JsonException malformed)
+        {
+            throw new JournalDamagedException($"{path} does not hold what a journal holds ({malformed.Message})");
+        }
+
+        return IsPossible(entry) ? entry : throw new JournalDamagedException($"{path} speaks of what no store has");
     }
 
     public void Write(JournalEntry entry)
@@ -71,6 +81,13 @@ internal sealed class Journal(string directory, IStoreDisk disk)
         disk.DeleteFile("journal clear: delete", path);
         disk.SyncDirectory("journal clear: sync directory", directory);
     }
+
+    // What it names is changed and deleted: it must not lead out of the store, whoever wrote it.
+    private static bool IsPossible([NotNullWhen(true)] JournalEntry? entry) =>
+        entry is { Slot: "a" or "b", To: not null, Packs: not null }
+        && Enum.IsDefined(entry.Phase)
+        && (entry.Phase != JournalPhase.Adopting || !string.IsNullOrEmpty(entry.Root))
+        && entry.Packs.All(static name => !string.IsNullOrEmpty(name) && name is not ("." or "..") && !name.AsSpan().ContainsAny('/', '\0'));
 
     private static string Digest(string line) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(line)));
 }

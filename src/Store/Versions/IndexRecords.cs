@@ -11,7 +11,23 @@ internal static class IndexRecords
 
     public static byte[] Bytes(VersionRecord version) => VersionRecords.Encode(version).ToByteArray();
 
-    public static Entry ParseEntry(byte[] bytes) => EntryRecords.Decode(EntryMessage.Parser.ParseFrom(bytes));
+    /// <exception cref="InvalidDataException"/>
+    public static Entry ParseEntry(byte[] bytes) => EntryRecords.Decode(Parse(EntryMessage.Parser, bytes));
 
-    public static VersionRecord ParseVersion(byte[] bytes) => VersionRecords.Decode(VersionRecordMessage.Parser.ParseFrom(bytes));
+    /// <exception cref="InvalidDataException"/>
+    public static VersionRecord ParseVersion(byte[] bytes) => VersionRecords.Decode(Parse(VersionRecordMessage.Parser, bytes));
+
+    // The library's exception derives from IOException, and would pass for a disk that cannot be read.
+    private static T Parse<T>(MessageParser<T> parser, byte[] bytes)
+        where T : IMessage<T>
+    {
+        try
+        {
+            return parser.ParseFrom(bytes);
+        }
+        catch (InvalidProtocolBufferException malformed)
+        {
+            throw new InvalidDataException($"a record of the index cannot be parsed ({malformed.Message})", malformed);
+        }
+    }
 }

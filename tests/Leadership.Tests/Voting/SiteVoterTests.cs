@@ -77,6 +77,7 @@ public sealed class SiteVoterTests : IDisposable
     [InlineData("{\"epoch\":0,\"holder\":\"a\",\"givenBack\":false,\"successor\":null,\"leaseMs\":4000}")]
     [InlineData("{\"epoch\":1,\"holder\":null,\"givenBack\":false,\"successor\":null,\"leaseMs\":4000}")]
     [InlineData("{\"epoch\":1,\"holder\":\"a\",\"givenBack\":false,\"successor\":null,\"leaseMs\":4000,\"more\":1}")]
+    [InlineData("{\"epoch\":1,\"holder\":\"a\",\"givenBack\":false,\"successor\":null,\"leaseMs\":9223372036854775807}")]
     public void A_well_sealed_file_that_says_nonsense_makes_it_abstain_too(string content)
     {
         new CheckedFile(scratch.At("votes/wiki"), "mirror vote 1").Write(content);

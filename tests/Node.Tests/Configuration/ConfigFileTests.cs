@@ -26,6 +26,15 @@ public sealed class ConfigFileTests
     }
 
     [Fact]
+    public void A_word_that_trips_the_yaml_library_is_a_fault_with_a_place()
+    {
+        var refused = Assert.Throws<ConfigException>(() => Parse("sites:\n        command: [/es:\n  a: {address: a.example}\n  b: {address: b.example}\nwitnes"));
+        var fault = Assert.Single(refused.Faults);
+        Assert.Equal("(syntax)", fault.Key);
+        Assert.Matches(@":\d+:\d+$", fault.Where);
+    }
+
+    [Fact]
     public void What_is_left_out_has_its_default()
     {
         var config = Parse("""

@@ -37,6 +37,7 @@ public sealed class ConfigWriterTests
     [InlineData("1.5s", 1_500)]
     [InlineData("0s", 0)]
     [InlineData("7d", 604_800_000)]
+    [InlineData("73709551m30s", 4_422_573_090_000)]
     public void Durations_are_read_and_written(string text, long milliseconds)
     {
         Assert.True(Durations.TryParse(text, out var duration));

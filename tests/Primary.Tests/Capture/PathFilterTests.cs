@@ -32,10 +32,25 @@ public sealed class PathFilterTests
     [InlineData("a*b*c", "aXbXbXc", true)]
     [InlineData("a*b*c", "aXbXbX", false)]
     [InlineData("**", "anything/at/all", true)]
+    [InlineData("a/**/**", "a", false)]
+    [InlineData("a/**/**", "a/b", true)]
+    [InlineData("**/a/**", "a", false)]
+    [InlineData("**/a/**", "x/a/y/z", true)]
+    [InlineData("**/a/b", "a/a/c/a/b", true)]
     [InlineData("[a]", "a", false)]
     [InlineData("[a]", "[a]", true)]
     public void Patterns_match_as_people_expect(string pattern, string path, bool excluded) =>
         Assert.Equal(excluded, new PathFilter([], [pattern]).Excludes(EntryPath.Parse(path), EntryType.File));
+
+    [Fact]
+    public void A_deep_path_and_many_stars_take_no_time()
+    {
+        // Tried every way, this would not end in a lifetime.
+        var filter = new PathFilter([], [string.Concat(Enumerable.Repeat("**/a/", 30)) + "b", string.Concat(Enumerable.Repeat("a*", 60)) + "b"]);
+        Assert.False(filter.Excludes(EntryPath.Parse(string.Join('/', Enumerable.Repeat("a", 2000))), EntryType.File));
+        Assert.False(filter.Excludes(EntryPath.Parse(new string('a', 255)), EntryType.File));
+        Assert.True(filter.Excludes(EntryPath.Parse(string.Join('/', Enumerable.Repeat("a", 2000)) + "/b"), EntryType.File));
+    }
 
     [Fact]
     public void Names_that_are_no_text_are_matched_byte_by_byte()

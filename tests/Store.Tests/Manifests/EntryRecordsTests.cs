@@ -2,6 +2,7 @@ using CsCheck;
 using Google.Protobuf;
 using Mirror.Store.Manifests;
 using Mirror.Store.Records;
+using Mirror.Store.Versions;
 using Mirror.Testing.Trees;
 
 namespace Mirror.Store.Tests.Manifests;
@@ -42,6 +43,14 @@ public sealed class EntryRecordsTests
         wrongs[what](message);
 
         Assert.Throws<InvalidDataException>(() => EntryRecords.Decode(message));
+    }
+
+    [Fact]
+    public void Bytes_that_are_no_record_are_refused_as_data_not_as_a_disk_that_cannot_be_read()
+    {
+        byte[] cut = [0x0A, 0x05, (byte)'a'];
+        Assert.Throws<InvalidDataException>(() => IndexRecords.ParseEntry(cut));
+        Assert.Throws<InvalidDataException>(() => IndexRecords.ParseVersion(cut));
     }
 
     [Fact]

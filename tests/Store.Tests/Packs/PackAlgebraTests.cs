@@ -146,6 +146,30 @@ public sealed class PackAlgebraTests : IDisposable
     }
 
     [Fact]
+    public async Task A_composition_that_yields_more_than_its_content_has_is_refused()
+    {
+        // The second pack claims a content of 100 bytes, and its delta copies the whole basis again and again.
+        var a = SmallSite.Of(1, ("file", PackSamples.Noise(9_000, 1)));
+        var b = SmallSite.Of(2, ("file", PackSamples.Noise(9_000, 2)));
+        var c = SmallSite.Of(3, ("file", PackSamples.Noise(100, 3)));
+        var (basis, target) = (b.Manifest.Entries[^1], c.Manifest.Entries[^1]);
+        var grown = Enumerable.Range(0, 200).SelectMany(_ => PackSamples.Noise(9_000, 2)).ToArray();
+        var path = samples.NewPath();
+        await using (var output = File.Create(path))
+        await using (var writer = new PackWriter(output, new PackHeader("wiki", b.Version.Id, b.Manifest.Root, c.Version.Id, Partial: false)))
+        {
+            await using var blob = writer.BeginBlob();
+            var signature = (await BlockSignature.SignAsync(b.Open(basis.Hash), basis.Size, SmallSite.Key, CancellationToken.None)).Signature;
+            await FileDelta.EncodeAsync(new MemoryStream(grown), signature, SmallSite.Key, blob.Delta, CancellationToken.None);
+            await blob.CompleteAsync(target.Hash, basis.Hash, target.Size);
+            await writer.CompleteAsync(c.Version, Manifest.Diff(b.Manifest, c.Manifest), CancellationToken.None);
+        }
+
+        var first = await b.PackFromAsync(a, samples);
+        await Assert.ThrowsAsync<DeltaFormatException>(() => ComposeAsync(first, path, a.Manifest));
+    }
+
+    [Fact]
     public async Task A_damaged_tree_is_not_written_into_history()
     {
         var a = SmallSite.Of(1, ("file", PackSamples.Noise(9000, 1)));
