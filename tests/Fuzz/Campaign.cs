@@ -53,7 +53,7 @@ internal sealed class Campaign(IReadOnlyList<string> parsers, int seed, int thre
         while (!cancellation.IsCancellationRequested && pieces.TryDequeue(out var piece))
         {
             using var parser = ParserList.ByName[piece.Parser]();
-            var tally = new Fuzzer(parser, SeedOf(seed, piece.Parser, piece.Number), watchdog, failures).Run(piece.Cases, cancellation);
+            var tally = new Fuzzer(parser, SeedOf(seed, piece.Parser, piece.Number), watchdog, failures, alone: threads == 1).Run(piece.Cases, cancellation);
             tallies.Add(tally);
             report(tally);
         }

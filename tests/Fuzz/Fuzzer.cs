@@ -22,11 +22,14 @@ internal sealed class Fuzzer
     private readonly Random random;
     private readonly Watchdog watchdog;
     private readonly string failures;
+    private readonly bool alone;
     private readonly List<string> findings = [];
     private readonly HashSet<int> known = [];
 
-    public Fuzzer(Parser parser, int seed, Watchdog watchdog, string failures)
+    /// <param name="alone">Nothing else runs in the process: then what a parser's helper threads allocate counts too.</param>
+    public Fuzzer(Parser parser, int seed, Watchdog watchdog, string failures, bool alone)
     {
+        this.alone = alone;
         this.parser = parser;
         this.watchdog = watchdog;
         this.failures = failures;
@@ -41,7 +44,7 @@ internal sealed class Fuzzer
         foreach (var seed in parser.Seeds)
         {
             // The first reading pays for what every later one shares: compiled code, pooled buffers.
-            _ = Try(parser, seed);
+            _ = Try(parser, seed, alone);
             var outcome = Watched(seed);
             if (!outcome.Accepted && outcome.Finding is null)
             {
@@ -66,9 +69,9 @@ internal sealed class Fuzzer
     }
 
     /// <summary>Reads one input and judges how that ended.</summary>
-    public static Outcome Try(Parser parser, byte[] input)
+    public static Outcome Try(Parser parser, byte[] input, bool alone)
     {
-        var before = GC.GetAllocatedBytesForCurrentThread();
+        var before = Allocated(alone);
         var accepted = false;
         int way;
         string? finding = null;
@@ -87,15 +90,17 @@ internal sealed class Fuzzer
             finding = $"{surprise.GetType().Name}, documented: {parser.Refusals}\n{surprise}";
         }
 
-        var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        var allocated = Allocated(alone) - before;
         var bound = parser.Allocation.Fixed + ((long)parser.Allocation.PerByte * input.Length);
         return new(accepted, way, allocated, finding ?? (allocated > bound ? $"{allocated} bytes allocated for {input.Length} bytes of input; the bound is {bound}" : null));
     }
 
+    private static long Allocated(bool alone) => alone ? GC.GetTotalAllocatedBytes(precise: true) : GC.GetAllocatedBytesForCurrentThread();
+
     private Outcome Watched(byte[] input)
     {
         watchdog.Begin(parser.Name, input);
-        var outcome = Try(parser, input);
+        var outcome = Try(parser, input, alone);
         watchdog.End();
         corpus.Add(input, outcome.Way);
         if (outcome.Finding is not null)

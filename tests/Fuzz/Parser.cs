@@ -19,7 +19,7 @@ internal abstract class Parser(string name, params Type[] refusals) : IDisposabl
     /// <summary>Inputs that are accepted: where mutations start.</summary>
     public abstract IReadOnlyList<byte[]> Seeds { get; }
 
-    /// <summary>Bytes that reading an input may allocate on its thread: so much, and so many for each byte of the input.</summary>
+    /// <summary>Bytes that reading an input may allocate: so much, and so many for each byte of the input.</summary>
     public virtual (long Fixed, int PerByte) Allocation => (256 << 10, 64);
 
     /// <summary>Inputs are kept below this.</summary>

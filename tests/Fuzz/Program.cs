@@ -53,8 +53,8 @@ static int Repeat(FileInfo file)
 {
     using var parser = ParserList.ByName[CaseFile.ParserOf(file.FullName)]();
     var input = File.ReadAllBytes(file.FullName);
-    _ = Fuzzer.Try(parser, parser.Seeds[0]);
-    var outcome = Fuzzer.Try(parser, input);
+    _ = Fuzzer.Try(parser, parser.Seeds[0], alone: true);
+    var outcome = Fuzzer.Try(parser, input, alone: true);
     Console.WriteLine($"{parser.Name}, {input.Length} bytes: {outcome.Finding ?? (outcome.Accepted ? "accepted" : "refused as documented")} ({outcome.Allocated} bytes allocated)");
     return outcome.Finding is null ? 0 : 1;
 }

@@ -18,7 +18,7 @@ public sealed class ShortFormTests
         using var watchdog = new Watchdog(failures, TimeProvider.System);
         using var parser = ParserList.ByName[name]();
 
-        var tally = new Fuzzer(parser, Campaign.SeedOf(Seed, name, 0), watchdog, failures).Run(Cases, CancellationToken.None);
+        var tally = new Fuzzer(parser, Campaign.SeedOf(Seed, name, 0), watchdog, failures, alone: true).Run(Cases, CancellationToken.None);
 
         Assert.True(tally.Findings.Count == 0, $"seed {Seed}; see again with: dotnet run --project tests/Fuzz -- --case FILE\n" + string.Join("\n\n", tally.Findings));
         Assert.Equal(Cases, tally.Cases);
@@ -34,7 +34,7 @@ public sealed class ShortFormTests
         var tallies = Enumerable.Range(0, 2).Select(_ =>
         {
             using var parser = ParserList.ByName["entry"]();
-            var tally = new Fuzzer(parser, 7, watchdog, Path.GetTempPath()).Run(2_000, CancellationToken.None);
+            var tally = new Fuzzer(parser, 7, watchdog, Path.GetTempPath(), alone: true).Run(2_000, CancellationToken.None);
             return (tally.Accepted, tally.Ways);
         }).ToList();
 

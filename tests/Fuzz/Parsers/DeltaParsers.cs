@@ -127,7 +127,7 @@ internal sealed class SignatureUse() : Parser("signature-use", typeof(DeltaForma
         }
 
         var (delta, digest) = Deltas.EncodeFrom(signature, target);
-        Promise(digest.Length == target.Length && digest.Sha256.AsSpan().SequenceEqual(sha256), "the digest is of something else");
+        Promise(digest.Length == target.Length && digest.Hash.AsSpan().SequenceEqual(sha256), "the digest is of something else");
         Same(Deltas.Store(Deltas.Sign(target)), Deltas.Store(digest.Signature), "the new signature is of something else");
         return HashCode.Combine(signature.BlockLength, Rough(delta.Length));
     }
