@@ -1,0 +1,120 @@
+using System.CommandLine;
+using System.Globalization;
+using Mirror.Bench.Deltas;
+using Mirror.Bench.Measuring;
+using Mirror.Bench.Workloads;
+
+namespace Mirror.Bench;
+
+/// <summary>What can be measured. Tables go to standard output, talk to standard error.</summary>
+internal static class BenchCommands
+{
+    private static readonly string root = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..", "..", "..", ".."));
+
+    private static readonly Option<string> work = new("--work")
+    {
+        Description = "Where workloads and runs lie, up to 12 GiB at full scale. In memory (/dev/shm) programs are compared and not disks.", DefaultValueFactory = _ => Path.Combine(root, "bench", ".work"), Recursive = true,
+    };
+
+    private static readonly Option<double> scale = new("--scale") { Description = "Size of the workloads; 1 is what the documentation shows, 0.01 a trial.", DefaultValueFactory = _ => 1, Recursive = true };
+    private static readonly Option<bool> synthetic = new("--synthetic") { Description = "Make the dumps without PostgreSQL, even where it is installed.", Recursive = true };
+    private static readonly Option<string[]> names = new("--workloads") { Description = "Only these, separated by commas.", Recursive = true, CustomParser = Words };
+    private static readonly Option<string[]> only = new("--tools") { Description = "Only these tools, by the names that tables show, separated by commas.", Recursive = true, CustomParser = Words };
+    private static readonly Option<int> runs = new("--runs") { Description = "Rounds; figures are medians over them.", DefaultValueFactory = _ => 3, Recursive = true };
+    private static readonly Option<int> limit = new("--limit") { Description = "Seconds that one command may take.", DefaultValueFactory = _ => 600, Recursive = true };
+    private static readonly Option<string> mirror = new("--mirror") { Description = "The program to measure.", DefaultValueFactory = _ => Path.Combine(root, ".build", "mirror", "mirror"), Recursive = true };
+
+    private static TextWriter Talk => Console.Error;
+
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var peers = string.Join(", ", Peer.All.Select(peer => peer.Package));
+        var commands = new RootCommand($"Measures Mirror beside the tools its users could take instead. Peers that are not installed are named and left out; Debian's packages: {peers}, and postgresql for real dumps.")
+        {
+            work, scale, synthetic, names, only, runs, limit, mirror,
+            Described("workloads", "Make the workloads and say what they are.", MakeWorkloadsAsync),
+            Described("delta", "Two-file tools: sign, diff, patch, the delta back.", DeltaAsync),
+        };
+        return await commands.Parse(arguments).InvokeAsync();
+    }
+
+    private static Command Described(string name, string description, Func<ParseResult, CancellationToken, Task> run)
+    {
+        var command = new Command(name, description);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            try
+            {
+                await run(parsed, cancellation);
+                return 0;
+            }
+            catch (Exception failure) when (failure is BenchException or IOException or UnauthorizedAccessException)
+            {
+                Talk.WriteLine($"bench: {failure.Message}");
+                return 1;
+            }
+        });
+        return command;
+    }
+
+    private static WorkOptions Options(ParseResult parsed) => new(Path.GetFullPath(parsed.GetValue(work)!), parsed.GetValue(scale), parsed.GetValue(synthetic));
+
+    private static IEnumerable<Workload> Chosen(ParseResult parsed, IEnumerable<Workload> among)
+    {
+        var wanted = parsed.GetValue(names) is { Length: > 0 } some ? [.. some.Select(Workload.Named)] : among.ToArray();
+        return among.Where(wanted.Contains);
+    }
+
+    private static IReadOnlyList<T> Chosen<T>(ParseResult parsed, IReadOnlyList<T> tools, Func<T, string> name)
+    {
+        if (parsed.GetValue(only) is not { Length: > 0 } some)
+        {
+            return tools;
+        }
+
+        var unknown = some.Except(tools.Select(name)).FirstOrDefault();
+        return unknown is null
+            ? [.. tools.Where(tool => some.Contains(name(tool)))]
+            : throw new BenchException($"There is no tool \"{unknown}\" here; there are {string.Join(", ", tools.Select(name))}.");
+    }
+
+    private static async Task MakeWorkloadsAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var table = new Table("workload", "v1", "v2", "v3", "change");
+        foreach (var workload in Chosen(parsed, Workload.All))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            var folder = await workload.EnsureAsync(Options(parsed), Talk);
+            string Size(int version) => version > folder.Versions
+                ? Table.Nothing
+                : string.Create(CultureInfo.InvariantCulture, $"{Files.CountBelow(folder.Version(version)):N0} files, {Files.LengthBelow(folder.Version(version)):N0} B");
+            table.Add(workload.Name, Size(1), Size(2), Size(3), workload.Change);
+        }
+
+        Console.WriteLine(table);
+    }
+
+    private static async Task DeltaAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var options = Options(parsed);
+        var tools = Chosen(parsed, DeltaTool.All(parsed.GetValue(mirror)!), tool => tool.Name);
+        var bench = new DeltaBench(options, tools, Math.Max(1, parsed.GetValue(runs)), TimeSpan.FromSeconds(parsed.GetValue(limit)), Talk);
+        foreach (var workload in Chosen(parsed, Workload.Files))
+        {
+            var results = await bench.RunAsync(workload, cancellation);
+            var (oldLength, newLength) = (new FileInfo(workload.FileIn(options, 1)).Length, new FileInfo(workload.FileIn(options, 2)).Length);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"### {workload.Name}: {workload.Change}\n\nv1 {oldLength:N0} B, v2 {newLength:N0} B.\n"));
+            Console.WriteLine(results.ToTable(oldLength, newLength));
+            foreach (var note in results.Notes)
+            {
+                Console.WriteLine($"- {note}");
+            }
+
+            var (median, most) = results.Noise();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Noise: the rest of the machine used {median:F2} cores at the median of these steps, {most:F2} at most.\n"));
+        }
+    }
+
+    private static string[] Words(System.CommandLine.Parsing.ArgumentResult found) =>
+        [.. found.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+}
