@@ -11,7 +11,7 @@ internal static class SourceTree
 {
     private const int FilesAtFullScale = 47_800, AddedAtFullScale = 3_300, RemovedAtFullScale = 580, ModifiedAtFullScale = 5_400, RenamedAtFullScale = 10_400;
 
-    private const string RenamedFrom = "modules", RenamedTo = "modules-renamed";
+    public const string RenamedFrom = "modules", RenamedTo = "modules-renamed";
 
     private static readonly string[] otherTops = ["core", "lib", "packages", "themes"];
     private static readonly string[] suffixes = [".php", ".js", ".ts", ".json", ".md", ".yml", ".css", ".txt"];
