@@ -11,7 +11,7 @@ usage: ./build.sh COMMAND
   publish     what ./mirror runs: the program and the sample wiki, compiled ahead of time, in .build/
   test        install what tests need (when root, with apt), then run all tests; ends with "N passed, N failed"
   scenarios   only the scenarios: real processes, real kills
-  bench       whole processes beside rsync, pairwise (bench 5: five runs each)
+  bench       measure Mirror beside its peers (bench --help: what, and how)
 TEXT
 }
 
@@ -87,11 +87,45 @@ run_tests() {
     [ "$failed" = 0 ]
 }
 
+bench_usage() {
+    cat <<'TEXT'
+usage: ./build.sh bench delta|tree|kernels|limits|workloads|all [OPTIONS]
+  delta       two-file tools: mirror delta beside rdiff, xdelta3, zstd --patch-from, rsync
+  tree        whole trees: mirror save beside rsync, restic, borg, rdiff-backup, duplicity
+  kernels     the innermost loops, in one process
+  limits      what this machine can copy, hash, write and compress at most
+  workloads   only make what is measured on
+  all         everything; about an hour on two cores, 12 GiB of room
+
+  --work DIR        where workloads and runs lie (bench/.work; /dev/shm/NAME compares programs and not disks)
+  --scale X         size of the workloads; 1 is what docs/benchmarks.md shows, 0.01 a trial
+  --runs N          rounds, of which medians are taken (3)
+  --workloads A,B   of bigfile, dump, dumphex, log, random, tree
+  --tools A,B       only these, by the names that the tables show
+  --synthetic       make dumps without PostgreSQL
+  --limit SECONDS   what one command may take (600)
+
+Tables go to standard output as Markdown. Peers are not needed: one that is not installed is named and left out. All of them, and PostgreSQL for real dumps:
+  apt-get install xdelta3 rdiff zstd rsync restic borgbackup rdiff-backup duplicity postgresql
+TEXT
+}
+
+bench() {
+    case ${1:-} in
+        delta|tree|all) publish ;;
+        kernels|limits|workloads) ;;
+        ''|-h|--help|help) bench_usage; return ;;
+        *) bench_usage >&2; return 2 ;;
+    esac
+    quietly "Building the benchmarks" dotnet build bench/Mirror.Bench -c Release
+    exec dotnet bench/Mirror.Bench/bin/Release/net10.0/Mirror.Bench.dll "$@"
+}
+
 case ${1:-} in
     build) build ;;
     publish) publish ;;
     test) needs; build; publish; run_tests $(ls tests/*/*.csproj | grep -vE 'tests/(Testing|GuardHost|ShopApp)/|Scenarios') tests/Scenarios/Mirror.Scenarios.csproj ;;
     scenarios) needs; build; publish; run_tests tests/Scenarios/Mirror.Scenarios.csproj ;;
-    bench) build; publish; shift; exec dotnet run --project bench/Mirror.Bench -c Release --no-build -- "$@" ;;
+    bench) shift; bench "$@" ;;
     *) usage; exit 2 ;;
 esac

@@ -1,7 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using Mirror.Bench.Deltas;
+using Mirror.Bench.Kernels;
+using Mirror.Bench.Limits;
 using Mirror.Bench.Measuring;
+using Mirror.Bench.Trees;
 using Mirror.Bench.Workloads;
 
 namespace Mirror.Bench;
@@ -34,6 +37,10 @@ internal static class BenchCommands
             work, scale, synthetic, names, only, runs, limit, mirror,
             Described("workloads", "Make the workloads and say what they are.", MakeWorkloadsAsync),
             Described("delta", "Two-file tools: sign, diff, patch, the delta back.", DeltaAsync),
+            Described("tree", "Tools that keep whole trees: first and second version, the first back, nothing changed, a folder renamed.", TreeAsync),
+            Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
+            Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
+            Described("all", "All of these, one after another.", AllAsync),
         };
         return await commands.Parse(arguments).InvokeAsync();
     }
@@ -110,10 +117,46 @@ internal static class BenchCommands
                 Console.WriteLine($"- {note}");
             }
 
-            var (median, most) = results.Noise();
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Noise: the rest of the machine used {median:F2} cores at the median of these steps, {most:F2} at most.\n"));
+            SayNoise(results.Noise());
         }
     }
+
+    private static async Task TreeAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        var tools = Chosen(parsed, TreeTool.All(parsed.GetValue(mirror)!), tool => tool.Name);
+        var bench = new TreeBench(Options(parsed), tools, Math.Max(1, parsed.GetValue(runs)), TimeSpan.FromSeconds(parsed.GetValue(limit)), Talk);
+        var results = await bench.RunAsync(cancellation);
+        Console.WriteLine($"### tree: {Workload.Named("tree").Change}\n\n{results.ToTable()}");
+        foreach (var note in results.Notes)
+        {
+            Console.WriteLine($"- {note}");
+        }
+
+        SayNoise(results.Noise());
+    }
+
+    private static Task KernelsAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        Console.WriteLine($"### kernels\n\n{KernelBench.Run(Options(parsed), Talk)}");
+        return Task.CompletedTask;
+    }
+
+    private static Task LimitsAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        Console.WriteLine($"### limits\n\n{MachineLimits.Processor()}\n\n{MachineLimits.Probe(Options(parsed))}");
+        return Task.CompletedTask;
+    }
+
+    private static async Task AllAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        await LimitsAsync(parsed, cancellation);
+        await DeltaAsync(parsed, cancellation);
+        await TreeAsync(parsed, cancellation);
+        await KernelsAsync(parsed, cancellation);
+    }
+
+    private static void SayNoise((double Median, double Most) noise) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nNoise: the rest of the machine used {noise.Median:F2} cores at the median of these steps, {noise.Most:F2} at most.\n"));
 
     private static string[] Words(System.CommandLine.Parsing.ArgumentResult found) =>
         [.. found.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];

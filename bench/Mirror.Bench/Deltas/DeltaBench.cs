@@ -19,7 +19,7 @@ internal sealed class DeltaBench(WorkOptions options, IReadOnlyList<DeltaTool> t
         {
             if (Peer.Find(tool.Program) is null)
             {
-                results.Notes.Add(Peer.Absence(tool.Program) + ".");
+                results.Notes.Add($"{tool.Name}: {Peer.Absence(tool.Program)}.");
             }
             else
             {

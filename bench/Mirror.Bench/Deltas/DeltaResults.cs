@@ -48,10 +48,10 @@ internal sealed class DeltaResults(string mirrorName)
         }
     }
 
-    /// <summary>A row for each step of each tool. "÷ mirror": the median, round by round, of its time over Mirror's in the same round.</summary>
+    /// <summary>A row for each step of each tool. "÷ mirror": the median, round by round, of its time over Mirror's in the same round; of CPU times too, which a busy machine disturbs less.</summary>
     public Table ToTable(long oldLength, long newLength)
     {
-        var table = new Table("step", "tool", "wall s", "MB/s", "CPU s", "peak memory", "bytes", "then zstd -3", "÷ mirror");
+        var table = new Table("step", "tool", "wall s", "MB/s", "CPU s", "peak memory", "bytes", "then zstd -3", "wall ÷ mirror", "CPU ÷ mirror");
         foreach (var step in Enum.GetValues<DeltaStep>())
         {
             foreach (var tool in _tools)
@@ -62,7 +62,8 @@ internal sealed class DeltaResults(string mirrorName)
                     var product = _products.TryGetValue((tool, step), out var known) ? known : ((long Bytes, long? Compressed)?)null;
                     table.Add(
                         Word(step), tool, Table.Seconds(median.Wall), Table.Rate(step is DeltaStep.Sign or DeltaStep.Restore ? oldLength : newLength, median.Wall), Table.Seconds(median.Cpu),
-                        Table.Bytes(median.PeakMemory), Table.Bytes(product?.Bytes), Table.Bytes(product?.Compressed), tool == mirrorName ? "" : Table.Times(Ratio(tool, step)));
+                        Table.Bytes(median.PeakMemory), Table.Bytes(product?.Bytes), Table.Bytes(product?.Compressed), tool == mirrorName ? "" : Table.Times(Ratio(tool, step, run => run.Wall)),
+                        tool == mirrorName ? "" : Table.Times(Ratio(tool, step, run => run.Cpu)));
                 }
             }
         }
@@ -77,9 +78,9 @@ internal sealed class DeltaResults(string mirrorName)
         return all.Length == 0 ? (0, 0) : (Measured.Median(all), all.Max());
     }
 
-    private double Ratio(string tool, DeltaStep step) =>
+    private double Ratio(string tool, DeltaStep step, Func<Measured, TimeSpan> time) =>
         _runs.TryGetValue((mirrorName, step), out var ours)
-            ? Measured.Median(_runs[(tool, step)].Where(run => ours.ContainsKey(run.Key)).Select(run => run.Value.Wall / ours[run.Key].Wall))
+            ? Measured.Median(_runs[(tool, step)].Where(run => ours.ContainsKey(run.Key)).Select(run => time(run.Value) / time(ours[run.Key])))
             : double.NaN;
 
     private static Measured Sum(Measured one, Measured other) =>

@@ -25,5 +25,5 @@ internal sealed record Peer(string Program, string Package)
     public static string Absence(string program) =>
         All.FirstOrDefault(peer => peer.Program == program) is { } known
             ? $"{program} is absent (Debian package {known.Package})"
-            : $"{program} is absent";
+            : $"{program} is absent{(program.Contains('/') ? " (./build.sh publish makes it)" : "")}";
 }

@@ -26,7 +26,7 @@ internal sealed class TreeBench(WorkOptions options, IReadOnlyList<TreeTool> too
         {
             if (Peer.Find(tool.Program) is null)
             {
-                _results.Notes.Add(Peer.Absence(tool.Program) + ".");
+                _results.Notes.Add($"{tool.Name}: {Peer.Absence(tool.Program)}.");
             }
             else
             {
@@ -62,7 +62,7 @@ internal sealed class TreeBench(WorkOptions options, IReadOnlyList<TreeTool> too
                 LiveFolder.Lay(tree.Version(version), live);
             }
 
-            foreach (var tool in _left.ToArray())
+            foreach (var tool in _left.Where(tool => step != TreeStep.Restore || tool.RestoreFirst is not null).ToArray())
             {
                 talk.WriteLine(string.Create(CultureInfo.InvariantCulture, $"tree, round {round + 1} of {rounds}, {step}: {tool.Name}"));
                 try
@@ -116,14 +116,9 @@ internal sealed class TreeBench(WorkOptions options, IReadOnlyList<TreeTool> too
 
     private async Task<TimeSpan> RestoreAsync(TreeTool tool, TreePlace place, string expected, int round, CancellationToken cancellation)
     {
-        if (tool.RestoreFirst is not { } restore)
-        {
-            return TimeSpan.Zero;
-        }
-
         var into = Path.Combine(place.Beside, "restored");
         Directory.CreateDirectory(into);
-        var run = await MeasureAsync(restore(place, into), place, cancellation);
+        var run = await MeasureAsync(tool.RestoreFirst!(place, into), place, cancellation);
         _results.Add(tool.Name, TreeStep.Restore, round, run);
         if (Files.FirstDifference(expected, into) is { } different)
         {

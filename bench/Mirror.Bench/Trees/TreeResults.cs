@@ -40,7 +40,7 @@ internal sealed class TreeResults(string mirrorName)
 
     public Table ToTable()
     {
-        var table = new Table("step", "tool", "wall s", "CPU s", "peak memory", "target grew", "older version kept in", "÷ mirror");
+        var table = new Table("step", "tool", "wall s", "CPU s", "peak memory", "target grew", "older version kept in", "wall ÷ mirror", "CPU ÷ mirror");
         foreach (var step in Enum.GetValues<TreeStep>())
         {
             foreach (var tool in _tools)
@@ -51,7 +51,7 @@ internal sealed class TreeResults(string mirrorName)
                     var target = _targets.TryGetValue((tool, step), out var known) ? known : ((long Grew, long? Kept)?)null;
                     table.Add(
                         Word(step), tool, Table.Seconds(median.Wall), Table.Seconds(median.Cpu), Table.Bytes(median.PeakMemory), Table.Bytes(target?.Grew), Table.Bytes(target?.Kept),
-                        tool == mirrorName ? "" : Table.Times(Ratio(tool, step)));
+                        tool == mirrorName ? "" : Table.Times(Ratio(tool, step, run => run.Wall)), tool == mirrorName ? "" : Table.Times(Ratio(tool, step, run => run.Cpu)));
                 }
             }
         }
@@ -65,9 +65,9 @@ internal sealed class TreeResults(string mirrorName)
         return all.Length == 0 ? (0, 0) : (Measured.Median(all), all.Max());
     }
 
-    private double Ratio(string tool, TreeStep step) =>
+    private double Ratio(string tool, TreeStep step, Func<Measured, TimeSpan> time) =>
         _runs.TryGetValue((mirrorName, step), out var ours)
-            ? Measured.Median(_runs[(tool, step)].Where(run => ours.ContainsKey(run.Key)).Select(run => run.Value.Wall / ours[run.Key].Wall))
+            ? Measured.Median(_runs[(tool, step)].Where(run => ours.ContainsKey(run.Key)).Select(run => time(run.Value) / time(ours[run.Key])))
             : double.NaN;
 
     private static string Word(TreeStep step) => step switch
