@@ -80,7 +80,7 @@ internal sealed class DeltaBench(WorkOptions options, IReadOnlyList<DeltaTool> t
             await TurnAsync(tool, files, round, results, cancellation);
         }
 
-        foreach (var product in new[] { files.Signature, files.Delta, files.Result, files.Reverse })
+        foreach (var product in new[] { files.Signature, files.Delta, files.Result, files.Reverse, files.NewSignature })
         {
             Files.Remove(product);
         }

@@ -29,6 +29,8 @@ internal sealed record DeltaFiles(string Old, string New, string Scratch)
 
     public string Reverse => Path.Combine(Scratch, "reverse");
 
+    public string NewSignature => Path.Combine(Scratch, "new-signature");
+
     /// <summary>From new to old.</summary>
     public DeltaFiles Turned() => this with { Old = New, New = Old };
 }
@@ -52,10 +54,11 @@ internal sealed record DeltaTool(string Name, string Program, Func<DeltaFiles, D
         new("rsync", "rsync", Rsync),
     ];
 
+    // With the new file's signature, which falls out of the same reading: the next diff needs it.
     private static DeltaCommand[] Mirror(string mirror, DeltaFiles files, string[] basis) =>
     [
         new(DeltaStep.Sign, files.Signature, [mirror, "delta", "sign", files.Old, files.Signature]),
-        new(DeltaStep.Diff, files.Delta, [mirror, "delta", "diff", files.Signature, files.New, files.Delta, .. basis]),
+        new(DeltaStep.Diff, files.Delta, [mirror, "delta", "diff", files.Signature, files.New, files.Delta, "--new-sig", files.NewSignature, .. basis]),
         new(DeltaStep.Patch, files.Result, [mirror, "delta", "patch", files.Old, files.Delta, files.Result]),
         new(DeltaStep.PatchAndReverse, files.Result, [mirror, "delta", "patch", files.Old, files.Delta, files.Result, "--reverse", files.Reverse]),
     ];
