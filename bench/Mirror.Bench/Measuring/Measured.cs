@@ -3,7 +3,7 @@ using System.Globalization;
 namespace Mirror.Bench.Measuring;
 
 /// <summary>One run of a whole process and what it started.</summary>
-/// <param name="PeakMemory">The processes' peaks, summed; read every few milliseconds, so what a process grew by in its last few is missing.</param>
+/// <param name="PeakMemory">The processes' peaks, summed, read every few milliseconds; or the largest process's as the kernel tells it at the end, where that is more.</param>
 /// <param name="Noise">How many cores the rest of the machine was using meanwhile.</param>
 internal sealed record Measured(TimeSpan Wall, TimeSpan Cpu, long PeakMemory, double Noise)
 {
@@ -16,13 +16,14 @@ internal sealed record Measured(TimeSpan Wall, TimeSpan Cpu, long PeakMemory, do
         var output = Path.Combine(scratch, "output.txt");
         var (machineBefore, ownBefore) = (MachineCpu(), Environment.CpuUsage.TotalTime);
         var started = clock.GetTimestamp();
+        var ownPeak = ProcessMemory.Peak(Environment.ProcessId);
         var process = Spawning.Start(command, directory ?? scratch, environment ?? new Dictionary<string, string>(), output);
         // On a thread of its own, which takes the time as soon as the process has ended.
         var ending = Task.Factory.StartNew(
             () =>
             {
                 var end = Spawning.Wait(process);
-                return (end.ExitCode, end.Cpu, Wall: clock.GetElapsedTime(started));
+                return (end.ExitCode, end.Cpu, end.LargestMemory, Wall: clock.GetElapsedTime(started));
             },
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         long peak = 0;
@@ -42,7 +43,9 @@ internal sealed record Measured(TimeSpan Wall, TimeSpan Cpu, long PeakMemory, do
             }
         }
 
-        var (exitCode, cpu, wall) = await ending;
+        var (exitCode, cpu, largest, wall) = await ending;
+        // Up to this process's own peak the kernel's figure may be of this one.
+        peak = largest > ownPeak ? Math.Max(peak, largest) : peak;
         cancellation.ThrowIfCancellationRequested();
         if (stopped)
         {

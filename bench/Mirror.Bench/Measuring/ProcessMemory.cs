@@ -22,7 +22,8 @@ internal static class ProcessMemory
         return sum;
     }
 
-    private static long Peak(int process)
+    /// <summary>The most that a process had resident since its exec.</summary>
+    public static long Peak(int process)
     {
         const string Field = "VmHWM:";
         foreach (var line in Lines($"/proc/{process}/status"))

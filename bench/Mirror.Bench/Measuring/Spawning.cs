@@ -59,8 +59,8 @@ internal static partial class Spawning
         }
     }
 
-    /// <summary>Blocks until the process ended. The exit code is that of a shell: 128 and the signal's number when a signal ended it.</summary>
-    public static (int ExitCode, TimeSpan Cpu) Wait(int process)
+    /// <summary>Blocks until the process ended. The largest memory is that of one process, this one's at the spawn included. The exit code is that of a shell: 128 and the signal's number when a signal ended it.</summary>
+    public static (int ExitCode, TimeSpan Cpu, long LargestMemory) Wait(int process)
     {
         int status;
         ResourceUsage usage;
@@ -73,7 +73,7 @@ internal static partial class Spawning
         }
 
         var signal = status & 0x7F;
-        return (signal != 0 ? 128 + signal : (status >> 8) & 0xFF, usage.User.Span + usage.System.Span);
+        return (signal != 0 ? 128 + signal : (status >> 8) & 0xFF, usage.User.Span + usage.System.Span, usage.LargestResident * 1024);
     }
 
     /// <summary>Ends the process and everything it started.</summary>
@@ -137,11 +137,12 @@ internal static partial class Spawning
         public readonly TimeSpan Span => TimeSpan.FromSeconds(Seconds) + TimeSpan.FromMicroseconds(Microseconds);
     }
 
-    // Of the rest only the room is needed. Its largest resident size would be wrong: after a spawn it counts the spawning process's pages too.
+    // Of the rest only the room is needed. The largest resident size counts the spawning process's pages too, which the child shared until its exec.
     [StructLayout(LayoutKind.Sequential, Size = 144)]
     private struct ResourceUsage
     {
         public Time User;
         public Time System;
+        public long LargestResident;
     }
 }
