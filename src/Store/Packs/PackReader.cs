@@ -4,7 +4,7 @@ using Mirror.Store.Versions;
 namespace Mirror.Store.Packs;
 
 /// <summary>A pack that cannot be trusted or understood: cut short, flipped bits, over a bound, of a newer format. Names the file and the place.</summary>
-public sealed class PackFormatException(string message) : Exception(message);
+public class PackFormatException(string message) : Exception(message);
 
 /// <param name="Basis">None: the delta holds the whole content.</param>
 /// <param name="StoredBytes">Bytes of the delta before compression.</param>
@@ -14,22 +14,25 @@ public sealed record BlobInfo(ContentHash Hash, ContentHash Basis, long Size, lo
 public sealed class PackReader : IDisposable
 {
     private readonly FrameFile file;
-    private readonly PackIndex index = new();
+    private readonly PackIndex index;
+    private readonly List<FramePlace> ends = [];
     private readonly DataFrameCache cache;
     private bool disposed;
 
-    private PackReader(FrameFile file)
+    private PackReader(FrameFile file, IReadOnlyCollection<PackKey> keys)
     {
         this.file = file;
+        if (file.Begin() is { } wrong)
+        {
+            throw file.Refuse(wrong);
+        }
+
+        file.Unlock(keys);
+        index = new PackIndex(file.Preamble);
         cache = new DataFrameCache(file, index);
         var buffer = Array.Empty<byte>();
         try
         {
-            if (file.FaultOfFileHeader() is { } fault)
-            {
-                throw file.Refuse(fault);
-            }
-
             ReadIndex(ref buffer);
             Header = ReadHeader(ref buffer);
         }
@@ -55,13 +58,15 @@ public sealed class PackReader : IDisposable
         Blobs = new BlobList(index.Blobs);
     }
 
+    /// <param name="keys">Those that an encrypted pack may be for; the pack says which of them it takes.</param>
     /// <exception cref="PackFormatException"/>
-    public static PackReader Open(string path)
+    /// <exception cref="PackKeyException">It is encrypted, and its key is not among them.</exception>
+    public static PackReader Open(string path, params IReadOnlyCollection<PackKey> keys)
     {
         var file = new FrameFile(path);
         try
         {
-            return new PackReader(file);
+            return new PackReader(file, keys);
         }
         catch
         {
@@ -74,6 +79,9 @@ public sealed class PackReader : IDisposable
 
     /// <summary>Bytes of the pack file: what taking this pack costs.</summary>
     public long Length => file.Length;
+
+    /// <summary>Id of the key the pack is encrypted for; null when it is not encrypted.</summary>
+    public string? KeyId => file.Preamble.IsEncrypted ? Convert.ToHexStringLower(file.Preamble.KeyId) : null;
 
     public PackHeader Header { get; }
 
@@ -159,15 +167,19 @@ public sealed class PackReader : IDisposable
 
     private void ReadIndex(ref byte[] buffer)
     {
-        var end = file.Length - PackFormat.TrailerFrameLength;
-        if (end < PackFormat.FileHeaderLength)
+        var end = file.Length - FrameHeader.Length - PackFormat.TrailerLength - file.Preamble.TagLength;
+        if (end < file.Preamble.Length)
         {
             throw file.Refuse($"it is cut short: {file.Length} bytes have no room for a trailer");
         }
 
-        var last = file.Read(end, file.Length, ref buffer);
+        if (file.FaultOfRead(end, file.Length, ref buffer, out var last) is { } cut)
+        {
+            throw file.Refuse(end, $"where its trailer must be, there is none ({cut}): it was cut short, or its end is damaged");
+        }
+
         var trailer = last.Kind == FrameKind.Trailer && last.End == file.Length ? PackTrailer.Parse(buffer.AsSpan(0, last.Raw)) : null;
-        if (trailer is not { } found || found.IndexOffset < PackFormat.FileHeaderLength || found.IndexOffset >= end)
+        if (trailer is not { } found || found.IndexOffset < file.Preamble.Length || found.IndexOffset >= end)
         {
             throw file.Refuse(end, "where its trailer must be, there is none");
         }
@@ -186,6 +198,7 @@ public sealed class PackReader : IDisposable
                     throw new InvalidDataException("where a frame of the index must be, there is another, or the index is too long");
                 }
 
+                ends.Add(frame);
                 index.Add(PackRecords.Parse(PackRecords.Index, buffer.AsSpan(0, frame.Raw)));
                 offset = frame.End;
             }
@@ -196,6 +209,7 @@ public sealed class PackReader : IDisposable
             }
 
             index.Complete(found);
+            ends.Add(last);
         }
         catch (InvalidDataException e)
         {
