@@ -10,6 +10,12 @@ public class PackFormatException(string message) : Exception(message);
 /// <param name="StoredBytes">Bytes of the delta before compression.</param>
 public sealed record BlobInfo(ContentHash Hash, ContentHash Basis, long Size, long StoredBytes);
 
+/// <param name="Kind">header, data, changes, index or trailer.</param>
+/// <param name="Compressed">How many of the frames are compressed.</param>
+/// <param name="Raw">Bytes before compression.</param>
+/// <param name="Stored">Bytes in the file, without the frames' own headers.</param>
+public sealed record FrameTotals(string Kind, int Frames, int Compressed, long Raw, long Stored);
+
 /// <summary>Random access to a pack file. Opening checks the trailer and the index; each frame's checksum is checked when it is read. Safe for one reader at a time.</summary>
 public sealed class PackReader : IDisposable
 {
@@ -128,9 +134,16 @@ public sealed class PackReader : IDisposable
         return new DeltaStream(cache, blob.Offset, blob.Length);
     }
 
-    /// <summary>Reads every frame and checks it.</summary>
-    /// <exception cref="PackFormatException"/>
-    public void VerifyFrames(CancellationToken cancellation)
+    public int FrameCount => index.Frames.Count + ends.Count;
+
+    /// <summary>The bytes of the pack by what they are for, in the order of the file.</summary>
+    public IReadOnlyList<FrameTotals> Totals() =>
+        [.. index.Frames.Concat(ends).GroupBy(frame => frame.Kind).OrderBy(kind => kind.Key).Select(kind => new FrameTotals(
+            kind.Key.ToString().ToLowerInvariant(), kind.Count(), kind.Count(frame => frame.Stored < frame.Raw + file.Preamble.TagLength),
+            kind.Sum(frame => (long)frame.Raw), kind.Sum(frame => (long)frame.Stored)))];
+
+    /// <summary>Reads every frame and says what is wrong with each; of the index and the trailer all is known since the pack was opened.</summary>
+    internal IEnumerable<string> FaultsOfFrames(CancellationToken cancellation)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         var buffer = Array.Empty<byte>();
@@ -139,12 +152,26 @@ public sealed class PackReader : IDisposable
             foreach (var frame in index.Frames)
             {
                 cancellation.ThrowIfCancellationRequested();
-                ReadAsListed(frame, ref buffer);
+                var fault = file.FaultOfRead(frame.Offset, frame.End, ref buffer, out var found);
+                if (fault is not null || found != frame)
+                {
+                    yield return file.Refuse(frame.Offset, fault ?? "there is another frame than the index says").Message;
+                }
             }
         }
         finally
         {
             FrameFile.Fit(ref buffer, 0);
+        }
+    }
+
+    /// <summary>Reads every frame and checks it.</summary>
+    /// <exception cref="PackFormatException"/>
+    public void VerifyFrames(CancellationToken cancellation)
+    {
+        if (FaultsOfFrames(cancellation).FirstOrDefault() is { } fault)
+        {
+            throw new PackFormatException(fault);
         }
     }
 
