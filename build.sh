@@ -15,13 +15,13 @@ usage: ./build.sh COMMAND
 TEXT
 }
 
-# One line while it works, everything when it fails.
+# One line while it works, everything when it fails. The compiler's server outlives a build, and would keep the lock of the first one (9) for itself.
 quietly() {
     local what=$1 log=.build/build.log
     shift
     mkdir -p .build
     if [ -t 2 ]; then printf '%s ...\n' "$what" >&2; fi
-    "$@" >"$log" 2>&1 || { echo "$what failed:" >&2; grep -E 'error|warn' "$log" | sort -u | head -n 40 >&2 || tail -n 40 "$log" >&2; exit 1; }
+    "$@" >"$log" 2>&1 9>&- || { echo "$what failed:" >&2; grep -E 'error|warn' "$log" | sort -u | head -n 40 >&2 || tail -n 40 "$log" >&2; exit 1; }
 }
 
 build() { quietly "Building Mirror" dotnet build Mirror.sln -c Release; }
