@@ -4,7 +4,7 @@ namespace Mirror.Delta;
 
 /// <summary>
 /// One pass over a content: a window slides over it, and every byte that enters is hashed and signed. The encoder looks at the same bytes in
-/// the window, so each byte is read once for all purposes. Hashing goes on beside reading and searching, on another thread.
+/// the window, so each byte is read once for all purposes.
 /// </summary>
 internal sealed class ContentPass : IAsyncDisposable
 {
@@ -13,9 +13,7 @@ internal sealed class ContentPass : IAsyncDisposable
     private const int MaxRead = 512 << 10;
 
     private readonly Stream _content;
-    private readonly ContentHasher? _hasher;
-    private readonly BackgroundWork _hashing = new();
-    private readonly bool _signsAside;
+    private readonly BackgroundHash? _hash;
     private readonly SignatureBuilder _signature;
     private readonly byte[] _window;
     private readonly int _readLength;
@@ -29,9 +27,7 @@ internal sealed class ContentPass : IAsyncDisposable
     public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, WholeHash? hash)
     {
         _content = content;
-        _hasher = hash is { } kind ? new(kind) : null;
-        // Two threads, about as busy: SHA-256 alone outweighs all the rest, a quick hash and the signature together outweigh the search.
-        _signsAside = hash != WholeHash.Sha256;
+        _hash = hash is { } kind ? new(kind) : null;
         _signature = new(expectedLength, key);
         // One byte more than expected, so that the end is seen by the first read.
         int contentWindow = (int)Math.Clamp(expectedLength + 1, MinWindow, MaxWindow);
@@ -67,57 +63,41 @@ internal sealed class ContentPass : IAsyncDisposable
         {
             return false;
         }
+        if (_hash is not null)
+        {
+            await _hash.AppendAsync(free[..read]);
+        }
         End += read;
         _length += read;
-        await StartHashingAsync(free[..read]);
+        _signedTo += _signature.AddFullBlocks(_window.AsSpan(_signedTo, End - _signedTo));
         return true;
     }
 
     /// <summary>To be called after <see cref="FillAsync"/> said false.</summary>
     public async ValueTask<ContentDigest> FinishAsync()
     {
-        BlockSignature signature = await FinishSignatureAsync();
-        return new(_length, _hasher!.Finish(), signature);
+        BlockSignature signature = FinishSignature();
+        return new(_length, await _hash!.FinishAsync(), signature);
     }
 
     /// <inheritdoc cref="FinishAsync"/>
-    public async ValueTask<BlockSignature> FinishSignatureAsync()
-    {
-        await _hashing.DrainAsync();
-        return _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
-    }
+    public BlockSignature FinishSignature() => _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
 
     public async ValueTask DisposeAsync()
     {
-        await _hashing.DrainAsync();
-        _hasher?.Dispose();
-        ArrayPool<byte>.Shared.Return(_window);
-    }
-
-    // The bytes must stay where they are until the work is drained: until the next piece, or the next slide.
-    private async ValueTask StartHashingAsync(ReadOnlyMemory<byte> piece)
-    {
-        int from = _signedTo;
-        int to = End - ((End - from) % _signature.BlockLength);
-        _signedTo = to;
-        await _hashing.DrainAsync();
-        _hashing.Start(piece.Length, () =>
+        if (_hash is not null)
         {
-            _hasher?.Append(piece.Span);
-            if (_signsAside)
-            {
-                _signature.AddBlocks(_window.AsSpan(from, to - from));
-            }
-        });
-        if (!_signsAside)
-        {
-            _signature.AddBlocks(_window.AsSpan(from, to - from));
+            await _hash.DisposeAsync();
         }
+        ArrayPool<byte>.Shared.Return(_window);
     }
 
     private async ValueTask SlideAsync()
     {
-        await _hashing.DrainAsync();
+        if (_hash is not null)
+        {
+            await _hash.DrainAsync();
+        }
         int keep = Math.Min(Start, _signedTo);
         _window.AsSpan(keep, End - keep).CopyTo(_window);
         Start -= keep;

@@ -12,10 +12,9 @@ internal sealed class Patcher : IAsyncDisposable
 
     private readonly Stream _basis;
     private readonly DeltaReader _delta;
-    private readonly ContentHasher _hasher;
-    private readonly BackgroundWork _hashing = new();
+    private readonly BackgroundHash _hash;
     private byte[] _filling;
-    private byte[] _full;
+    private byte[] _hashing;
     private int _filled;
 
     // The operation under way: what is left of it, and where a copy goes on.
@@ -24,11 +23,11 @@ internal sealed class Patcher : IAsyncDisposable
     private Patcher(Stream basis, Stream delta, long maxLength, WholeHash hash)
     {
         _basis = basis;
-        _hasher = new(hash);
+        _hash = new(hash);
         _delta = new(delta, basis.Length, maxLength);
         int length = (int)Math.Clamp(maxLength, MinBuffer, MaxBuffer);
         _filling = ArrayPool<byte>.Shared.Rent(length);
-        _full = ArrayPool<byte>.Shared.Rent(length);
+        _hashing = ArrayPool<byte>.Shared.Rent(length);
     }
 
     public static async Task<(long Length, byte[] Hash)> RunAsync(
@@ -41,23 +40,20 @@ internal sealed class Patcher : IAsyncDisposable
             cancellation.ThrowIfCancellationRequested();
             ReadOnlyMemory<byte> full = patcher._filling.AsMemory(0, patcher._filled);
             // Waits for the other buffer's hash first: so that one is free afterwards.
-            await patcher._hashing.DrainAsync();
-            patcher._hashing.Start(full.Length, () => patcher._hasher.Append(full.Span));
+            await patcher._hash.AppendAsync(full);
             target.Write(full.Span);
             written += full.Length;
-            (patcher._filling, patcher._full) = (patcher._full, patcher._filling);
+            (patcher._filling, patcher._hashing) = (patcher._hashing, patcher._filling);
         }
-        await patcher._hashing.DrainAsync();
-        return (written, patcher._hasher.Finish());
+        return (written, await patcher._hash.FinishAsync());
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _hashing.DrainAsync();
-        _hasher.Dispose();
+        await _hash.DisposeAsync();
         _delta.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
-        ArrayPool<byte>.Shared.Return(_full);
+        ArrayPool<byte>.Shared.Return(_hashing);
     }
 
     // Fills the buffer, or what the delta has left. False: there was nothing.

@@ -29,12 +29,13 @@ internal sealed class SignatureBuilder
 
     private long ExpectedPieces => (_expectedLength + _pieceLength - 1) / _pieceLength;
 
-    /// <param name="bytes">A whole number of blocks.</param>
-    public void AddBlocks(ReadOnlySpan<byte> bytes)
+    /// <summary>Adds the full blocks at the start of <paramref name="bytes"/>; returns how many bytes that were.</summary>
+    public int AddFullBlocks(ReadOnlySpan<byte> bytes)
     {
-        for (; bytes.Length > 0; bytes = bytes[BlockLength..])
+        int done = 0;
+        for (; bytes.Length - done >= BlockLength; done += BlockLength)
         {
-            ReadOnlySpan<byte> block = bytes[..BlockLength];
+            ReadOnlySpan<byte> block = bytes.Slice(done, BlockLength);
             if (_weakCount == _weak.Length)
             {
                 Grow(ref _weak, _expectedLength / BlockLength);
@@ -42,6 +43,7 @@ internal sealed class SignatureBuilder
             _weak[_weakCount++] = RollingSum.Of(block);
             AddPieces(block);
         }
+        return done;
     }
 
     /// <param name="rest">What is left of the content: less than a block.</param>

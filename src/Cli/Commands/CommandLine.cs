@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Mirror.Cli.Commands.Delta;
-using Mirror.Cli.Commands.Packs;
 using Mirror.Cli.Output;
 
 namespace Mirror.Cli.Commands;
@@ -27,7 +26,6 @@ internal static class CommandLine
             PromoteCommand.Create(),
             SaveCommand.Create(),
             DeltaCommand.Create(),
-            PackCommand.Create(),
             GuardCommand.Create(),
         };
 

@@ -12,7 +12,7 @@ internal static class DemoCommand
     {
         var auto = new Option<bool>("--auto") { Description = "Play the disaster: load, kill -9, failover, return, switchover, restore; then stop." };
         var site = new Option<string?>("--site") { Description = "Mirror (a copy of) this directory too, as a second site beside the wiki." };
-        var keep = new Option<bool>("--keep") { Description = "Leave the scratch directory behind." };
+        var keep = new Option<bool>("--keep") { Description = "Leave the scratch directory behind, as it is anyway when something goes wrong." };
         var command = new Command(
             "demo",
             "Bring up a primary, two replicas, a proxy and a wiki on loopback, each a process of its own. Ctrl-C stops everything.\n\nExamples: mirror demo; mirror demo --auto; mirror demo --auto --site /usr/share/doc --json")
@@ -28,32 +28,56 @@ internal static class DemoCommand
             }
 
             var scratch = Directory.CreateTempSubdirectory("mirror-demo-").FullName;
+            var left = parsed.GetValue(keep);
             try
             {
                 await using var cluster = await DemoSetup.PrepareAsync(scratch, mirrored, cancellation);
-                if (!parsed.GetValue(auto))
+                try
                 {
-                    return await PlayAroundAsync(cluster, shown, cancellation);
-                }
+                    if (!parsed.GetValue(auto))
+                    {
+                        return await PlayAroundAsync(cluster, shown, cancellation);
+                    }
 
-                var report = await new DemoStory(cluster, mirrored, shown).PlayAsync(cancellation);
-                shown.Result(report, output => Write(report, output));
-                return report.Ok ? ExitCode.Ok : ExitCode.Failed;
+                    var report = await new DemoStory(cluster, mirrored, shown).PlayAsync(cancellation);
+                    if (!report.Ok)
+                    {
+                        left = true;
+                        report = report with { Left = Describe(cluster) };
+                    }
+
+                    shown.Result(report, output => Write(report, output));
+                    return report.Ok ? ExitCode.Ok : ExitCode.Failed;
+                }
+                catch (Exception failure) when (!cancellation.IsCancellationRequested)
+                {
+                    // Said while the members still run: what they complain of while they stop is not what went wrong.
+                    left = true;
+                    if (Running.Explain(failure, cancellation) is { } known)
+                    {
+                        throw new CommandException($"{known.Message}\n{Describe(cluster)}", known.Code);
+                    }
+
+                    Shown.Complain(Describe(cluster));
+                    throw;
+                }
             }
             finally
             {
-                if (!parsed.GetValue(keep))
+                if (left)
                 {
-                    Directory.Delete(scratch, recursive: true);
+                    shown.Say($"Everything is left in {scratch}");
                 }
                 else
                 {
-                    shown.Say($"Everything is left in {scratch}");
+                    Directory.Delete(scratch, recursive: true);
                 }
             }
         });
         return command;
     }
+
+    private static string Describe(LocalCluster cluster) => DemoLogs.Describe(cluster.Directory, cluster.Config.Members.Keys, cluster.LogOf);
 
     private static async Task<int> PlayAroundAsync(LocalCluster cluster, Shown shown, CancellationToken cancellation)
     {
@@ -106,7 +130,7 @@ internal static class DemoCommand
             Line("FAULT", fault);
         }
 
-        output.WriteLine(report.Ok ? "All as promised." : "Not as promised.");
+        output.WriteLine(report.Ok ? "All as promised." : $"Not as promised. {report.Left}");
 
         void Line(string what, string value) => output.WriteLine($"  {what,-20} {value}");
     }

@@ -2,16 +2,8 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Grpc.Core;
 using Mirror.Cli.Output;
-using Mirror.Delta;
-using Mirror.Leadership.Membership;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
-using Mirror.Node.Identity;
-using Mirror.Node.Listening;
-using Mirror.Node.Processes;
-using Mirror.Primary.Capture;
-using Mirror.Store.Packs;
-using Mirror.Store.Versions;
 
 namespace Mirror.Cli.Commands;
 
@@ -91,15 +83,14 @@ internal static class Running
     /// <summary>Of the chain of exceptions that the client puts into one line, the last link says what happened.</summary>
     private static string Reason(string detail) => detail[(detail.LastIndexOf("Exception: ", StringComparison.Ordinal) is var at and >= 0 ? at + "Exception: ".Length : 0)..].TrimEnd('.');
 
-    private static (string Message, int Code)? Explain(Exception failure, CancellationToken cancellation) => failure switch
+    /// <summary>What is shown of a failure; null for a bug.</summary>
+    public static (string Message, int Code)? Explain(Exception failure, CancellationToken cancellation) => failure switch
     {
         CommandException known => (known.Message, known.ExitCode),
         NotRunningException => (failure.Message, ExitCode.Unreachable),
         RpcException { StatusCode: StatusCode.Unavailable } call => ($"no answer: {Reason(call.Status.Detail)}. Start the process there (`mirror node`), or ask another member with --node.", ExitCode.Unreachable),
         RpcException call => (call.Status.Detail, ExitCode.Failed),
-        StoreException or PackFormatException or CaptureException or IdentityException or DeltaFormatException or ListenException or ClusterException or GuardException
-            => (failure.Message, ExitCode.Failed),
-        UnauthorizedAccessException or IOException or InvalidDataException => (failure.Message, ExitCode.Failed),
+        _ when KnownFailures.Explains(failure) => (failure.Message, ExitCode.Failed),
         OperationCanceledException when cancellation.IsCancellationRequested => ("interrupted; nothing half-done was left behind", ExitCode.Failed),
         _ => null,
     };

@@ -28,6 +28,9 @@ internal sealed record DemoReport
     public required DemoSiteReport? Site { get; init; }
     public required double TookSeconds { get; init; }
     public required IReadOnlyList<string> Faults { get; init; }
+
+    /// <summary>When it is not as promised: where everything was left, and what the members complained of.</summary>
+    public string? Left { get; init; }
 }
 
 /// <summary>What became of the directory given with --site.</summary>

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Google.Protobuf;
 using Grpc.Core;
-using Microsoft.Extensions.Logging;
 using Mirror.Leadership.Core;
 using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
@@ -9,7 +8,6 @@ using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
 using Mirror.Node.Listening;
 using Mirror.Node.Wire;
-using CaptureException = Mirror.Primary.Capture.CaptureException;
 using Mirror.Primary.Publish;
 using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
@@ -30,8 +28,8 @@ internal sealed class RunningSites
 /// What the command line asks of a running process. Every member answers about the cluster; what concerns one node's store or the primary is answered by nodes, and
 /// passed on to the primary where it has to be.
 /// </summary>
-internal sealed partial class ControlService(
-    MirrorConfig config, MemberConfig member, ICatalogue catalogue, PeerChannels peers, RunningSites sites, TimeProvider time, ILogger<ControlService> logger)
+internal sealed class ControlService(
+    MirrorConfig config, MemberConfig member, ICatalogue catalogue, PeerChannels peers, RunningSites sites, TimeProvider time)
     : Control.ControlBase
 {
     public override Task<ClusterStatus> GetStatus(StatusRequest request, ServerCallContext context) =>
@@ -66,20 +64,16 @@ internal sealed partial class ControlService(
             return await PrimaryOf(request.Site).CaptureAsync(request, cancellationToken: context.CancellationToken);
         }
 
+        var version = await reign.Role.CaptureAsync(request.AllowMassDelete, context.CancellationToken);
+        var newest = version ?? reign.Role.Newest!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(request.TimeoutMs), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, context.CancellationToken);
         try
         {
-            var version = await reign.Role.CaptureAsync(request.AllowMassDelete, context.CancellationToken);
-            var newest = version ?? reign.Role.Newest!;
-            using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(request.TimeoutMs), time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, context.CancellationToken);
             var copies = request.WaitCopies == 0 ? 1 : await reign.Role.WaitForCopiesAsync(newest.Id, (int)request.WaitCopies, either.Token);
             return new CaptureReply { Version = VersionSummaries.Of(newest, true, ""), Changed = version is not null, Copies = (uint)copies };
         }
-        catch (CaptureException failure)
-        {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, failure.Message));
-        }
-        catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
         {
             throw new RpcException(new Status(
                 StatusCode.Aborted, $"The version was captured, but fewer than {request.WaitCopies} nodes held it within {request.TimeoutMs} ms. `mirror status` shows who lags."));
@@ -122,13 +116,15 @@ internal sealed partial class ControlService(
         var epoch = runner.Reign?.Lease.Epoch ?? primary?.Epoch ?? 0;
         if (runner.Reign is { } reign)
         {
-            var failure = await new Handover(runner.Context, reign, plan.Target).RunAsync(
+            var end = await new Handover(runner.Context, reign, plan.Target).RunAsync(
                 step => responseStream.WriteAsync(new PromoteProgress { Step = step }), context.CancellationToken);
-            if (failure is not null)
+            if (end.Undone)
             {
-                await responseStream.WriteAsync(new PromoteProgress { Step = failure, Done = true, Ok = false, Primary = member.Name, Epoch = epoch });
+                await responseStream.WriteAsync(new PromoteProgress { Step = end.Sentence, Done = true, Ok = false, Primary = member.Name, Epoch = epoch });
                 return;
             }
+
+            await responseStream.WriteAsync(new PromoteProgress { Step = end.Sentence });
         }
         else
         {
@@ -172,22 +168,15 @@ internal sealed partial class ControlService(
         var working = work(latest, context.CancellationToken);
         while (!working.IsCompleted)
         {
-            await Task.WhenAny(working, Task.Delay(TimeSpan.FromMilliseconds(200), time, context.CancellationToken));
-            if (!working.IsCompleted && latest.Take() is { } now)
+            // Whoever gave the call up has cancelled the work too: its end is waited for either way.
+            await Task.WhenAny(working, Task.Delay(TimeSpan.FromMilliseconds(200), time, CancellationToken.None));
+            if (!working.IsCompleted && !context.CancellationToken.IsCancellationRequested && latest.Take() is { } now)
             {
                 await responseStream.WriteAsync(new Progress { Step = now.Step, Done = (ulong)now.Done, Total = (ulong)now.Total });
             }
         }
 
-        try
-        {
-            await responseStream.WriteAsync(await working);
-        }
-        catch (StoreException failure)
-        {
-            Log.Failed(logger, failure.Message);
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, failure.Message));
-        }
+        await responseStream.WriteAsync(await working);
     }
 
     private async Task<PromoteProgress> OutcomeAsync(string site, string target, ulong before, CancellationToken cancellation)
@@ -252,11 +241,5 @@ internal sealed partial class ControlService(
         public void Report(StoreProgress value) => Interlocked.Exchange(ref latest, value);
 
         public StoreProgress? Take() => Interlocked.Exchange(ref latest, null);
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(7040, LogLevel.Warning, "A request of the command line failed: {Reason}")]
-        public static partial void Failed(ILogger logger, string reason);
     }
 }

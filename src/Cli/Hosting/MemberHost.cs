@@ -46,8 +46,8 @@ internal static class MemberHost
             .AddSingleton(time).AddSingleton(config).AddSingleton(member).AddSingleton(identity).AddSingleton(sites)
             .AddSingleton<PeerChannels>()
             .AddLeadership(config, member, identity, _ => site => VerifiedOf(sites, site))
-            .AddSingleton<ControlService>()
-            .AddGrpc();
+            .AddSingleton<ControlService>().AddSingleton<FailureInterceptor>()
+            .AddGrpc(grpc => grpc.Interceptors.Add<FailureInterceptor>());
 
         if (member.Kind == MemberKind.Node)
         {

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Apps;
+using Mirror.Node.Processes;
 using Mirror.Primary;
 using Mirror.Primary.Capture;
 using Mirror.Store.Versions;
@@ -16,18 +17,26 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
 {
     private static readonly TimeSpan farewell = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan reviveAfter = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan longestRevive = TimeSpan.FromSeconds(10);
 
     private readonly SiteContext context;
     private readonly Lease lease;
     private readonly LiveTree live;
     private readonly PrimaryRole role;
     private readonly TaskCompletionSource handedOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private AppSet? apps;
-    private SiteRole shown = SiteRole.Primary;
-    private int handingOver;
+    private readonly CancellationTokenSource ending;
 
-    private PrimaryReign(SiteContext context, Lease lease, LiveTree live, PrimaryRole role, AppSet? apps)
+    // Whoever stops or starts the apps: the reign itself, and the hand-over beside it.
+    private readonly SemaphoreSlim appsTurn = new(1, 1);
+    private TaskCompletionSource resumed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? handover;
+    private volatile AppSet? apps;
+    private volatile SiteRole shown = SiteRole.Primary;
+
+    private PrimaryReign(SiteContext context, Lease lease, LiveTree live, PrimaryRole role, AppSet? apps, CancellationToken stopping)
     {
+        ending = CancellationTokenSource.CreateLinkedTokenSource(stopping, lease.Lost);
+        Ending = ending.Token;
         this.context = context;
         this.lease = lease;
         this.live = live;
@@ -38,6 +47,13 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     public Lease Lease => lease;
 
     public PrimaryRole Role => role;
+
+    /// <summary>Cancelled when this node may or should serve no more: the lease is lost or given back, or the node stops.</summary>
+    public CancellationToken Ending { get; }
+
+    public string EndingReason => lease.Lost.IsCancellationRequested
+        ? $"the lease of epoch {lease.Epoch} was lost, because a majority of the voters did not renew it in time"
+        : $"{context.Member.Name} is stopping";
 
     /// <summary>Null when the reign ended before it began: the lease was lost meanwhile, or the apps do not run on the live tree.</summary>
     public static async Task<PrimaryReign?> EnterAsync(SiteContext context, Lease lease, AppSet? running, CancellationToken stopping)
@@ -64,7 +80,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
                 site, context.Member.Name, lease.Epoch, store, live, context.Spool, context.Time, context.Logger, limit.Token);
             context.Served.Enter(site.Name, role);
             Log.Entered(context.Logger, site.Name, lease.Epoch, live.Tree);
-            return new PrimaryReign(context, lease, live, role, apps);
+            return new PrimaryReign(context, lease, live, role, apps, stopping);
         }
         catch (Exception failure) when (failure is AppUnhealthyException or StoreException or OperationCanceledException)
         {
@@ -83,24 +99,25 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         }
     }
 
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync()
     {
-        var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await using var onLost = lease.Lost.Register(() => lost.TrySetResult());
-        await using var onStop = stopping.Register(() => lost.TrySetResult());
-        var seen = default(VersionId);
-        while (!lost.Task.IsCompleted && !handedOver.Task.IsCompleted)
+        // The token itself is asked, and this only wakes: what hangs on a token is called one after another, and nobody knows in which order.
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var onEnd = Ending.Register(() => over.TrySetResult());
+        while (!Ending.IsCancellationRequested && !handedOver.Task.IsCompleted)
         {
+            var taken = Volatile.Read(ref resumed).Task;
             if (shown == SiteRole.Primary)
             {
+                await ReviveAsync();
                 await PublishAsync($"primary in epoch {lease.Epoch}");
             }
 
-            seen = role.Newest?.Id ?? default;
-            using var turn = CancellationTokenSource.CreateLinkedTokenSource(stopping, lease.Lost);
+            var seen = role.Newest?.Id ?? default;
+            using var turn = CancellationTokenSource.CreateLinkedTokenSource(Ending);
             var newer = role.NewerThanAsync(seen, turn.Token);
-            var ended = shown == SiteRole.Primary && apps is not null ? apps.Failed : null;
-            var first = await Task.WhenAny([lost.Task, handedOver.Task, role.Watching, newer, .. ended is null ? Array.Empty<Task>() : [ended]]);
+            var ended = shown == SiteRole.Primary ? apps?.Failed : null;
+            var first = await Task.WhenAny([over.Task, handedOver.Task, taken, role.Watching, newer, .. ended is null ? Array.Empty<Task>() : [ended]]);
             await turn.CancelAsync();
             if (first == role.Watching)
             {
@@ -109,32 +126,42 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
 
             if (first == ended)
             {
-                await ReviveAsync(await ended!, stopping);
+                Log.AppsEnded(context.Logger, context.Site.Name, await ended!);
+                await StopAppsAsync();
             }
         }
 
+        if (lease.Lost.IsCancellationRequested)
+        {
+            // Nothing may be written from here on; the app stops before anything else is done.
+            await StopAppsAsync();
+        }
+
+        await HandoverEndedAsync();
         if (handedOver.Task.IsCompletedSuccessfully)
         {
             return;
         }
 
-        if (stopping.IsCancellationRequested && !lease.Lost.IsCancellationRequested)
+        if (!lease.Lost.IsCancellationRequested)
         {
             await LeaveInOrderAsync();
         }
         else
         {
-            // Nothing may be written from here on; the app stops before anything else is done.
             await StopAppsAsync();
             Log.LeaseLost(context.Logger, context.Site.Name, lease.Epoch);
             await PublishAsync($"the lease of epoch {lease.Epoch} could not be renewed by a majority; nothing is served here", SiteRole.Fenced);
         }
     }
 
-    // Handing over, step by step; Handover drives it.
+    // Handing over, step by step; Handover drives it, beside the reign that goes on meanwhile.
 
-    /// <summary>One hand-over at a time. True for who may begin.</summary>
-    public bool TryBeginHandover() => Interlocked.CompareExchange(ref handingOver, 1, 0) == 0;
+    /// <summary>One hand-over at a time. True for who may begin, and then has to say that it ended.</summary>
+    public bool TryBeginHandover() =>
+        Interlocked.CompareExchange(ref handover, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null) is null;
+
+    public void EndHandover() => Interlocked.Exchange(ref handover, null)!.SetResult();
 
     public Task PublishHandingOverAsync(string sentence)
     {
@@ -144,28 +171,45 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
 
     public async Task StopAppsAsync()
     {
-        if (Interlocked.Exchange(ref apps, null) is { } running)
+        await appsTurn.WaitAsync();
+        try
         {
-            await running.DisposeAsync();
+            if (apps is { } running)
+            {
+                apps = null;
+                await running.DisposeAsync();
+            }
+        }
+        finally
+        {
+            appsTurn.Release();
         }
     }
 
-    /// <summary>Takes up serving again after a hand-over that did not come about.</summary>
-    public async Task ResumeAsync(CancellationToken cancellation)
+    /// <summary>Takes up serving again after a hand-over that did not come about. An app that does not start is tried again by the reign.</summary>
+    public async Task ResumeAsync()
     {
-        if (apps is null && context.Site.Apps.Count > 0)
-        {
-            apps = await context.Apps.BootAsync(live.Tree, live.Slot, "primary", SlotDatabases.Of(context.Site, live.Tree, live.Slot), cancellation);
-        }
-
         shown = SiteRole.Primary;
-        Volatile.Write(ref handingOver, 0);
+        try
+        {
+            await BootAppsAsync();
+        }
+        catch (Exception failure) when (failure is AppUnhealthyException or AppTemplateException or GuardException)
+        {
+            Log.AppsEnded(context.Logger, context.Site.Name, failure.Message);
+        }
+        catch (OperationCanceledException) when (Ending.IsCancellationRequested)
+        {
+            return;
+        }
+
         await PublishAsync($"primary in epoch {lease.Epoch}; the hand-over did not come about");
+        Interlocked.Exchange(ref resumed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
     }
 
-    public async Task GiveBackAsync(string successor, CancellationToken cancellation)
+    public async Task GiveBackAsync(string successor)
     {
-        await lease.GiveBackAsync(successor, cancellation);
+        await lease.GiveBackAsync(successor, CancellationToken.None);
         await PublishAsync($"handed over to {successor}", SiteRole.Fenced);
         handedOver.TrySetResult();
     }
@@ -173,9 +217,15 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         context.Served.Leave(context.Site.Name);
+        await ending.CancelAsync();
+        await HandoverEndedAsync();
         await StopAppsAsync();
         await role.DisposeAsync();
+        ending.Dispose();
     }
+
+    // It hangs on Ending wherever it waits, so this is soon.
+    private Task HandoverEndedAsync() => Volatile.Read(ref handover)?.Task ?? Task.CompletedTask;
 
     // A clean stop loses nothing: the app ends, the last state is captured and given some time to reach a replica, and the lease goes back.
     private async Task LeaveInOrderAsync()
@@ -200,23 +250,43 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         await PublishAsync("stopped in order; the lease was given back", SiteRole.Fenced);
     }
 
-    private async Task ReviveAsync(string reason, CancellationToken stopping)
+    // Starts apps that ended, and goes on trying: while the lease is held here, nobody else can serve.
+    private async Task ReviveAsync()
     {
-        Log.AppsEnded(context.Logger, context.Site.Name, reason);
-        await StopAppsAsync();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stopping, lease.Lost);
+        var pause = reviveAfter;
+        while (apps is null && context.Site.Apps.Count > 0 && shown == SiteRole.Primary && !Ending.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(pause, context.Time, Ending);
+                await BootAppsAsync();
+            }
+            catch (Exception failure) when (failure is AppUnhealthyException or AppTemplateException or GuardException)
+            {
+                Log.AppsEnded(context.Logger, context.Site.Name, failure.Message);
+                pause = pause * 2 < longestRevive ? pause * 2 : longestRevive;
+            }
+            catch (OperationCanceledException) when (Ending.IsCancellationRequested)
+            {
+                // The reign is over.
+            }
+        }
+    }
+
+    // Not while handing over: what an app wrote after its last capture would be lost.
+    private async Task BootAppsAsync()
+    {
+        await appsTurn.WaitAsync(Ending);
         try
         {
-            await Task.Delay(reviveAfter, context.Time, limit.Token);
-            apps = await context.Apps.BootAsync(live.Tree, live.Slot, "primary", SlotDatabases.Of(context.Site, live.Tree, live.Slot), limit.Token);
+            if (apps is null && context.Site.Apps.Count > 0 && shown == SiteRole.Primary)
+            {
+                apps = await context.Apps.BootAsync(live.Tree, live.Slot, "primary", SlotDatabases.Of(context.Site, live.Tree, live.Slot), Ending);
+            }
         }
-        catch (AppUnhealthyException failure)
+        finally
         {
-            Log.AppsEnded(context.Logger, context.Site.Name, failure.Message);
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested)
-        {
-            // The reign is over.
+            appsTurn.Release();
         }
     }
 

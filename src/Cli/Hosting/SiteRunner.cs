@@ -164,7 +164,7 @@ internal sealed partial class SiteRunner(SiteContext context)
 
             try
             {
-                await entered.RunAsync(stopping);
+                await entered.RunAsync();
             }
             finally
             {

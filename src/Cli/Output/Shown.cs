@@ -52,6 +52,9 @@ internal sealed class Shown(bool json)
         }
     }
 
+    /// <summary>A line that must be seen, also by whoever asked for JSON.</summary>
+    public static void Complain(string line) => Console.Error.WriteLine(line);
+
     /// <summary>Progress on one line that is overwritten; only on a terminal.</summary>
     public void Progress(string line)
     {

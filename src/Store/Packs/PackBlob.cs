@@ -7,11 +7,10 @@ public sealed class PackBlob : IAsyncDisposable
 {
     private readonly PackWriter writer;
 
-    internal PackBlob(PackWriter writer, long start, bool isDelta)
+    internal PackBlob(PackWriter writer, long start)
     {
         this.writer = writer;
         Start = start;
-        IsDelta = isDelta;
         Delta = new Intake(this);
     }
 
@@ -19,8 +18,6 @@ public sealed class PackBlob : IAsyncDisposable
     public Stream Delta { get; }
 
     internal long Start { get; }
-
-    internal bool IsDelta { get; }
 
     /// <param name="hash">SHA-256 of the content. When the pack has it already, what was written is given up.</param>
     /// <param name="basis">Content the delta copies from; none for a whole.</param>

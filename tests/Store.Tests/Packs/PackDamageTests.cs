@@ -285,7 +285,9 @@ public sealed class PackDamageTests : IDisposable
             }
 
             using var output = new MemoryStream();
-            output.Write(PackPreamble.New(null).Bytes);
+            var fileHeader = new byte[PackFormat.FileHeaderLength];
+            PackFormat.WriteFileHeader(fileHeader);
+            output.Write(fileHeader);
             Append(output, FrameKind.Header, Header.ToByteArray());
             Append(output, FrameKind.Data, Data.Stored, Data.Raw);
             Append(output, FrameKind.Changes, Changes.ToByteArray());
