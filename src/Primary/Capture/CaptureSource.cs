@@ -59,10 +59,15 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
         return TreeScanner.Stat(tree, relative);
     }
 
+    /// <summary>Where the spool has a dump of a version.</summary>
+    public static string InSpool(string spool, EntryPath path) => Path.Combine(spool, WithinDumps(path).ToString());
+
     private (string Tree, EntryPath Relative) Locate(EntryPath path) =>
         spool is not null && IsDump(path) && path != dumpsPath
-            ? (spool, EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]))
+            ? (spool, WithinDumps(path))
             : (root, path);
+
+    private static EntryPath WithinDumps(EntryPath path) => EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]);
 
     private static IReadOnlyList<ScannedEntry> ScanTree(string tree, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation)
     {

@@ -15,7 +15,7 @@ internal readonly record struct ReadContent(ContentHash Hash, long Size, StatKey
 /// that the pack already brings, is not written: so moves and copies cost their names. A file that changes while it is read is read again; if it never holds
 /// still, what was read last stands (with its own hash) and is flagged.
 /// </summary>
-internal sealed class ContentReader(CaptureSource source, PackWriter writer, BlockKey key, Func<ContentHash, bool> isKnown)
+internal sealed class ContentReader(CaptureSource source, PackWriter writer, BlockKey key, Func<ContentHash, Stream?> openBasis, Func<ContentHash, bool> isKnown)
 {
     private const int attempts = 3;
 
@@ -116,7 +116,10 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
     private async Task<ReadContent> EncodeAsync(Stream content, ContentHash oldHash, BlockSignature? basis, CancellationToken cancellation)
     {
         await using var blob = writer.BeginBlob();
-        var digest = await FileDelta.EncodeAsync(content, basis, key, blob.Delta, cancellation);
+        await using var basisContent = basis is null ? null : openBasis(oldHash);
+        var digest = basisContent is null
+            ? await FileDelta.EncodeAsync(content, basis, key, blob.Delta, cancellation)
+            : await FileDelta.EncodeExactAsync(content, basis!, basisContent, key, blob.Delta, cancellation);
         var hash = ContentHash.From(digest.Hash);
         if (!isKnown(hash) && !writer.Contains(hash))
         {

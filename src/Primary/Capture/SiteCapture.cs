@@ -1,4 +1,5 @@
 using Mirror.Delta;
+using Mirror.Primary.Capture.Databases;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Tree;
@@ -36,7 +37,8 @@ public static class SiteCapture
         var startedAt = time.GetUtcNow();
         var head = store.Head;
         var id = NextId(head, request.Epoch);
-        var known = new KnownTree(store.HeadManifest, store.StatKeys, store.FindSignature, store.BlockKey);
+        var bases = request.Spool is null ? null : new DumpBases(request.Spool);
+        var known = new KnownTree(store.HeadManifest, store.StatKeys, store.FindSignature, hash => bases?.Open(hash), store.BlockKey);
         var header = new PackHeader(store.Site, head?.Id ?? default, head?.Root ?? default, id, Partial: false);
         var pending = Path.Combine(packDirectory, $"{id}.pack.tmp");
         try
@@ -61,6 +63,7 @@ public static class SiteCapture
 
             var pack = Path.Combine(packDirectory, PackName(header.From, id));
             PackFile.Publish(pending, pack);
+            bases?.Keep(changes.Manifest);
             return Result(version, pack, changes);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -15,10 +15,12 @@ internal sealed record TreeChanges(
     IReadOnlyList<EntryPath> Unstable);
 
 /// <summary>What is remembered of the tree as it was last captured.</summary>
+/// <param name="OpenBasis">Opens an old content that is still at hand, at its start and seekable; null for nearly all.</param>
 internal sealed record KnownTree(
-    Manifest Manifest, IReadOnlyDictionary<EntryPath, StatKey> StatKeys, Func<ContentHash, BlockSignature?> FindSignature, BlockKey Key)
+    Manifest Manifest, IReadOnlyDictionary<EntryPath, StatKey> StatKeys, Func<ContentHash, BlockSignature?> FindSignature, Func<ContentHash, Stream?> OpenBasis,
+    BlockKey Key)
 {
-    public static KnownTree Nothing(BlockKey key) => new(Manifest.Empty, new Dictionary<EntryPath, StatKey>(), static _ => null, key);
+    public static KnownTree Nothing(BlockKey key) => new(Manifest.Empty, new Dictionary<EntryPath, StatKey>(), static _ => null, static _ => null, key);
 }
 
 /// <summary>
@@ -45,7 +47,7 @@ internal static class TreeCapture
         var scanned = source.Scan(cancellation);
         RefuseMassDelete(source.Root, scanned, known.Manifest, allowMassDelete);
 
-        var reader = new ContentReader(source, writer, known.Key, hash => known.Manifest.FindContent(hash) is not null);
+        var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null);
         var knownSizes = known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size).ToHashSet();
         var entries = new List<Entry>(scanned.Count);
         var leaders = new Dictionary<EntryPath, Entry>();

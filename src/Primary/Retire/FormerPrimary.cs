@@ -77,6 +77,7 @@ public static partial class FormerPrimary
         LayDumps(live.Tree, dumps.Spool, manifest);
         var retirement = new Retirement(common, branch is null ? default : store.Head!.Id, differing);
         await store.EndCapturingAsync(site.Files.Root, common, manifest, branch, retirement.Sentence, cancellation);
+        new DumpBases(spool).Forget();
         Log.Retired(logger, site.Name, retirement.Sentence);
         return retirement;
     }
