@@ -60,7 +60,7 @@ internal sealed class IndexRecord() : Parser("pack-index", typeof(InvalidDataExc
     {
         var record = PackRecords.Parse(PackRecords.Index, input);
         Same(input, record.ToByteArray(), "an index has one encoding, and this is another");
-        var index = new PackIndex();
+        var index = new PackIndex(PackPreamble.New(null));
         index.Add(record);
         var before = index.Frames.Count == 0 ? 0 : index.Frames[^1].End;
         index.Complete(new PackTrailer(before, index.Frames.Count, 1, index.DataLength));
