@@ -40,7 +40,7 @@ internal static class BenchCommands
             Described("tree", "Tools that keep whole trees: first and second version, the first back, nothing changed, a folder renamed.", TreeAsync),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
-            Described("all", "All of these, one after another.", AllAsync),
+            Described("all", "All of these, one after another: docs/benchmarks.md.", AllAsync),
         };
         return await commands.Parse(arguments).InvokeAsync();
     }
@@ -110,7 +110,7 @@ internal static class BenchCommands
         {
             var results = await bench.RunAsync(workload, cancellation);
             var (oldLength, newLength) = (new FileInfo(workload.FileIn(options, 1)).Length, new FileInfo(workload.FileIn(options, 2)).Length);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"### {workload.Name}: {workload.Change}\n\nv1 {oldLength:N0} B, v2 {newLength:N0} B.\n"));
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"## {workload.Name}: {workload.Change}\n\nv1 {oldLength:N0} B, v2 {newLength:N0} B.\n"));
             Console.WriteLine(results.ToTable(oldLength, newLength));
             foreach (var note in results.Notes)
             {
@@ -126,7 +126,7 @@ internal static class BenchCommands
         var tools = Chosen(parsed, TreeTool.All(parsed.GetValue(mirror)!), tool => tool.Name);
         var bench = new TreeBench(Options(parsed), tools, Math.Max(1, parsed.GetValue(runs)), TimeSpan.FromSeconds(parsed.GetValue(limit)), Talk);
         var results = await bench.RunAsync(cancellation);
-        Console.WriteLine($"### tree: {Workload.Named("tree").Change}\n\n{results.ToTable()}");
+        Console.WriteLine($"## tree: {Workload.Named("tree").Change}\n\n{results.ToTable()}");
         foreach (var note in results.Notes)
         {
             Console.WriteLine($"- {note}");
@@ -137,18 +137,19 @@ internal static class BenchCommands
 
     private static Task KernelsAsync(ParseResult parsed, CancellationToken cancellation)
     {
-        Console.WriteLine($"### kernels\n\n{KernelBench.Run(Options(parsed), Talk)}");
+        Console.WriteLine($"## kernels\n\n{KernelBench.Run(Options(parsed), Talk)}");
         return Task.CompletedTask;
     }
 
     private static Task LimitsAsync(ParseResult parsed, CancellationToken cancellation)
     {
-        Console.WriteLine($"### limits\n\n{MachineLimits.Processor()}\n\n{MachineLimits.Probe(Options(parsed))}");
+        Console.WriteLine($"## limits: what one core of this machine can do\n\n{MachineLimits.Processor()}.\n\n{MachineLimits.Probe(Options(parsed))}");
         return Task.CompletedTask;
     }
 
     private static async Task AllAsync(ParseResult parsed, CancellationToken cancellation)
     {
+        Console.WriteLine(BenchPage.Head(Options(parsed), parsed.GetValue(runs), await Peer.VersionsAsync()));
         await LimitsAsync(parsed, cancellation);
         await DeltaAsync(parsed, cancellation);
         await TreeAsync(parsed, cancellation);

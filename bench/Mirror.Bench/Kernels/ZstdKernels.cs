@@ -13,7 +13,7 @@ public class ZstdKernels
     [Params("bigfile", "dump", "dumphex")]
     public string Workload { get; set; } = "";
 
-    [Params(1, 3, 9)]
+    [Params(1, 3)]
     public int Level { get; set; }
 
     [GlobalSetup]
