@@ -66,7 +66,7 @@ internal sealed class VersionedSite : IDisposable
             var digest = basis is null ? null : await BlockSignature.SignAsync(new MemoryStream(basis), basis.Length, key, CancellationToken.None);
             await using var blob = writer.BeginBlob();
             await FileDelta.EncodeAsync(new MemoryStream(toTree.Contents()[entry.Hash]), digest?.Signature, key, blob.Delta, CancellationToken.None);
-            await blob.CompleteAsync(entry.Hash, digest is null ? default : ContentHash.From(digest.Sha256), entry.Size);
+            await blob.CompleteAsync(entry.Hash, digest is null ? default : ContentHash.From(digest.Hash), entry.Size);
         }
 
         await writer.CompleteAsync(to, Manifest.Diff(older, newer), CancellationToken.None);
