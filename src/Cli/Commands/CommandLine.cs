@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Mirror.Cli.Commands.Delta;
+using Mirror.Cli.Commands.Packs;
 using Mirror.Cli.Output;
 
 namespace Mirror.Cli.Commands;
@@ -26,6 +27,7 @@ internal static class CommandLine
             PromoteCommand.Create(),
             SaveCommand.Create(),
             DeltaCommand.Create(),
+            PackCommand.Create(),
             GuardCommand.Create(),
         };
 

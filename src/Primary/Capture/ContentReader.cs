@@ -115,7 +115,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
 
     private async Task<ReadContent> EncodeAsync(Stream content, ContentHash oldHash, BlockSignature? basis, CancellationToken cancellation)
     {
-        await using var blob = writer.BeginBlob();
+        await using var blob = writer.BeginBlob(basis is not null);
         await using var basisContent = basis is null ? null : openBasis(oldHash);
         var digest = basisContent is null
             ? await FileDelta.EncodeAsync(content, basis, key, blob.Delta, cancellation)

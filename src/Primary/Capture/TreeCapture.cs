@@ -49,6 +49,7 @@ internal static class TreeCapture
 
         var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null);
         var knownSizes = known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size).ToHashSet();
+        var bases = new BasisChoice(known);
         var entries = new List<Entry>(scanned.Count);
         var leaders = new Dictionary<EntryPath, Entry>();
         var stats = new Dictionary<EntryPath, StatKey>(scanned.Count);
@@ -86,8 +87,7 @@ internal static class TreeCapture
             }
             else
             {
-                var oldHash = old?.Hash ?? default;
-                var basis = oldHash.IsNone ? null : known.FindSignature(oldHash);
+                var (oldHash, basis) = bases.Find(found, old);
                 if (await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Contains(entry.Size), cancellation) is not { } content)
                 {
                     continue;

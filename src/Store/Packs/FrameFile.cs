@@ -7,12 +7,15 @@ namespace Mirror.Store.Packs;
 /// <summary>
 /// The frames of one pack file, read by place. Nothing of a frame is believed before its checksum is right, no buffer is larger than a frame may be, and
 /// decompression has room for exactly what the header claims. Every complaint names the file and the byte.
+/// An encrypted file's frames can be counted without the key, and read with it.
 /// </summary>
 internal sealed class FrameFile : IDisposable
 {
     private readonly SafeFileHandle handle;
     private readonly Decompressor decompressor = new();
     private byte[] stored = [];
+    private PackPreamble? preamble;
+    private PackCipher? cipher;
 
     public FrameFile(string path)
     {
@@ -25,38 +28,70 @@ internal sealed class FrameFile : IDisposable
 
     public long Length { get; }
 
+    /// <summary>How the file begins; known once <see cref="Begin"/> found it sound.</summary>
+    public PackPreamble Preamble => preamble ?? throw new InvalidOperationException("The file header was not read.");
+
     /// <summary>Null when the file begins as a pack this program reads.</summary>
-    public string? FaultOfFileHeader()
+    public string? Begin()
     {
-        Span<byte> header = stackalloc byte[PackFormat.FileHeaderLength];
-        return PackFormat.FaultOfFileHeader(header[..ReadAt(0, header)]);
+        Span<byte> start = stackalloc byte[PackPreamble.EncryptedLength];
+        return PackPreamble.Parse(start[..ReadAt(0, start)], out preamble);
+    }
+
+    /// <summary>Finds the key that opens the frames, if they are encrypted.</summary>
+    /// <exception cref="PackKeyException">It is not among these.</exception>
+    public void Unlock(IReadOnlyCollection<PackKey> keys)
+    {
+        if (!Preamble.IsEncrypted)
+        {
+            return;
+        }
+
+        foreach (var key in keys)
+        {
+            if (Preamble.KeyId.SequenceEqual(key.IdBytes))
+            {
+                cipher = new PackCipher(key, Preamble);
+                return;
+            }
+        }
+
+        var given = keys.Count == 0 ? "no key was given" : $"what was given is {string.Join(", ", keys)}";
+        throw new PackKeyException($"The pack {Path} is encrypted for the key {Convert.ToHexStringLower(Preamble.KeyId)}, and {given}. Open it with that key.");
     }
 
     /// <summary>Reads the frame at <paramref name="offset"/>, which must end by <paramref name="end"/>, into <paramref name="raw"/> (a pooled array, exchanged for a larger one if need be).</summary>
     /// <exception cref="PackFormatException"/>
-    public FramePlace Read(long offset, long end, ref byte[] raw)
+    public FramePlace Read(long offset, long end, ref byte[] raw) =>
+        FaultOfRead(offset, end, ref raw, out var place) is { } fault ? throw Refuse(offset, fault) : place;
+
+    /// <summary>Null when the frame was read; else what is wrong with it.</summary>
+    public string? FaultOfRead(long offset, long end, ref byte[] raw, out FramePlace place)
     {
-        var fault = TryRead(offset, end, out var header);
+        Span<byte> head = stackalloc byte[FrameHeader.Length];
+        var fault = TryRead(offset, end, head, out var header) ?? Decrypt(head, offset, header);
         if (fault is null)
         {
             Fit(ref raw, header.Raw);
             fault = Decode(header, raw.AsSpan(0, header.Raw));
         }
 
-        return fault is null ? new FramePlace(offset, header.Stored, header.Raw, header.Kind) : throw Refuse(offset, fault);
+        place = new FramePlace(offset, header.Stored, header.Raw, header.Kind);
+        return fault;
     }
 
     /// <summary>The whole frames with good checksums from the start of the file, in an order a pack can have.</summary>
     public long SafePrefix()
     {
-        if (FaultOfFileHeader() is not null)
+        if (Begin() is not null)
         {
             return 0;
         }
 
-        long safe = PackFormat.FileHeaderLength;
+        Span<byte> head = stackalloc byte[FrameHeader.Length];
+        long safe = Preamble.Length;
         FrameKind? previous = null;
-        while (previous != FrameKind.Trailer && TryRead(safe, Length, out var header) is null && MayFollow(previous, header.Kind))
+        while (previous != FrameKind.Trailer && TryRead(safe, Length, head, out var header) is null && MayFollow(previous, header.Kind))
         {
             previous = header.Kind;
             safe += FrameHeader.Length + header.Stored;
@@ -84,6 +119,7 @@ internal sealed class FrameFile : IDisposable
     {
         handle.Dispose();
         decompressor.Dispose();
+        cipher?.Dispose();
         Fit(ref stored, 0);
     }
 
@@ -103,11 +139,10 @@ internal sealed class FrameFile : IDisposable
     }
 
     // Leaves the stored bytes, checked, in `stored`.
-    private string? TryRead(long offset, long end, out FrameHeader header)
+    private string? TryRead(long offset, long end, Span<byte> head, out FrameHeader header)
     {
-        Span<byte> head = stackalloc byte[FrameHeader.Length];
         var available = (int)Math.Clamp(end - offset, 0, FrameHeader.Length);
-        if (FrameHeader.Parse(head[..ReadAt(offset, head[..available])], out header) is { } fault)
+        if (FrameHeader.Parse(head[..ReadAt(offset, head[..available])], Preamble.TagLength, out header) is { } fault)
         {
             return fault;
         }
@@ -127,9 +162,22 @@ internal sealed class FrameFile : IDisposable
         return FrameHeader.IsChecksumRight(head, body, offset) ? null : "the frame's checksum is wrong";
     }
 
+    private string? Decrypt(ReadOnlySpan<byte> head, long offset, FrameHeader header)
+    {
+        if (!Preamble.IsEncrypted)
+        {
+            return null;
+        }
+
+        var opener = cipher ?? throw new InvalidOperationException("An encrypted pack is read before it is unlocked.");
+        return opener.TryOpen(head, offset, stored.AsSpan(0, header.Stored))
+            ? null
+            : "the frame does not open with the pack's key although its checksum is right: somebody without the key wrote it, or put it there";
+    }
+
     private string? Decode(FrameHeader header, Span<byte> raw)
     {
-        var body = stored.AsSpan(0, header.Stored);
+        var body = stored.AsSpan(0, header.Stored - Preamble.TagLength);
         if (header.Codec == FrameCodec.Raw)
         {
             body.CopyTo(raw);

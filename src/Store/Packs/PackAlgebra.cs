@@ -52,7 +52,6 @@ public static class PackAlgebra
                 continue;
             }
 
-            await using var blob = writer.BeginBlob();
             await using var oldContent = openOlder(entry.Hash);
             if (successors.TryGetValue(entry.Hash, out var successor))
             {
@@ -61,12 +60,14 @@ public static class PackAlgebra
                 oldContent.Position = 0;
                 await using var newContent = openNewer(successor);
                 await using var delta = forward.OpenDelta(successor);
+                await using var blob = writer.BeginBlob(isDelta: true);
                 await FileDelta.InvertAsync(oldContent, newContent, delta, blob.Delta, cancellation);
                 await blob.CompleteAsync(entry.Hash, successor, entry.Size);
             }
             else
             {
                 var basis = await SignSuccessorAsync(entry, newerManifest, forward.Version.Id, openNewer, key, cancellation);
+                await using var blob = writer.BeginBlob(basis.Signature is not null);
                 var digest = await FileDelta.EncodeAsync(oldContent, basis.Signature, key, blob.Delta, cancellation);
                 RequireContent(digest.Hash, entry, older.Id);
                 await blob.CompleteAsync(entry.Hash, basis.Hash, entry.Size);
@@ -177,7 +178,7 @@ public static class PackAlgebra
         var middle = first.Find(last.Basis)!;
         await using var firstDelta = first.OpenDelta(middle.Hash);
         await using var secondDelta = second.OpenDelta(last.Hash);
-        await using var blob = writer.BeginBlob();
+        await using var blob = writer.BeginBlob(!middle.Basis.IsNone);
 
         // A few bytes of delta can copy the same range again and again: no more than the content is said to have.
         await FileDelta.ComposeAsync(firstDelta, secondDelta, blob.Delta, last.Size, cancellation);

@@ -7,10 +7,11 @@ public sealed class PackBlob : IAsyncDisposable
 {
     private readonly PackWriter writer;
 
-    internal PackBlob(PackWriter writer, long start)
+    internal PackBlob(PackWriter writer, long start, bool isDelta)
     {
         this.writer = writer;
         Start = start;
+        IsDelta = isDelta;
         Delta = new Intake(this);
     }
 
@@ -18,6 +19,8 @@ public sealed class PackBlob : IAsyncDisposable
     public Stream Delta { get; }
 
     internal long Start { get; }
+
+    internal bool IsDelta { get; }
 
     /// <param name="hash">SHA-256 of the content. When the pack has it already, what was written is given up.</param>
     /// <param name="basis">Content the delta copies from; none for a whole.</param>

@@ -3,7 +3,7 @@ using System.IO.Hashing;
 
 namespace Mirror.Store.Packs;
 
-/// <summary>The fixed parts of a pack file (docs/format.md, "Pack"): sizes, limits and the header at its very start.</summary>
+/// <summary>The fixed parts of a pack file (docs/format.md, "Pack"): sizes, limits and the header of each frame.</summary>
 internal static class PackFormat
 {
     public const ushort Major = 1;
@@ -11,55 +11,13 @@ internal static class PackFormat
     public const int FileHeaderLength = 16;
     public const int MaxRawFrame = 1 << 20;
     public const int TrailerLength = 32;
-    public const int TrailerFrameLength = FrameHeader.Length + TrailerLength;
 
     // Bounds on what a reader is ready to hold in memory, far beyond any real site: tens of millions of entries, or of contents, in one pack.
     public const long MaxChangesBytes = 4L << 30;
     public const long MaxIndexBytes = 2L << 30;
 
-    /// <summary>
-    /// A pack is compressed once, on the way from a change to its copy: speed counts for more than the last tenth of size. Level 1 is half as fast again as level 3.
-    /// </summary>
-    public const int CompressionLevel = 1;
-
     public static ReadOnlySpan<byte> Magic => [0x89, (byte)'M', (byte)'I', (byte)'R', (byte)'P', (byte)'K', 0x0D, 0x0A];
     public static ReadOnlySpan<byte> EndMagic => "MIRPKEND"u8;
-
-    public static void WriteFileHeader(Span<byte> destination)
-    {
-        Magic.CopyTo(destination);
-        BinaryPrimitives.WriteUInt16LittleEndian(destination[8..], Major);
-        BinaryPrimitives.WriteUInt16LittleEndian(destination[10..], Minor);
-        BinaryPrimitives.WriteUInt32LittleEndian(destination[12..], 0);
-    }
-
-    /// <summary>Null when this program can read what follows; else the reason why not.</summary>
-    public static string? FaultOfFileHeader(ReadOnlySpan<byte> header)
-    {
-        if (header.Length < FileHeaderLength)
-        {
-            return $"it is cut short: {header.Length} bytes are less than the header of a pack";
-        }
-
-        if (!header.StartsWith(Magic))
-        {
-            return "it does not begin as a pack does";
-        }
-
-        var major = BinaryPrimitives.ReadUInt16LittleEndian(header[8..]);
-        if (major > Major)
-        {
-            return $"it was made by a newer Mirror: format {major}, this one reads {Major}; upgrade";
-        }
-
-        if (major == 0)
-        {
-            return "its format number is 0";
-        }
-
-        var flags = BinaryPrimitives.ReadUInt32LittleEndian(header[12..]);
-        return flags == 0 ? null : $"it has flags this Mirror does not know (0x{flags:x8}); upgrade";
-    }
 }
 
 internal enum FrameKind : byte
@@ -87,22 +45,31 @@ internal readonly record struct FramePlace(long Offset, int Stored, int Raw, Fra
 internal readonly record struct FrameHeader(FrameKind Kind, FrameCodec Codec, int Stored, int Raw, ulong Checksum)
 {
     public const int Length = 20;
-    private const int CheckedLength = 12;
+
+    /// <summary>What the checksum covers of the header itself, and the tag of an encrypted frame too.</summary>
+    public const int CheckedLength = 12;
 
     /// <summary>Writes the header of the frame that lies at <paramref name="offset"/> of the file, with the checksum over it, its place and its stored bytes.</summary>
     public static void Write(Span<byte> destination, FrameKind kind, FrameCodec codec, int raw, ReadOnlySpan<byte> stored, long offset)
+    {
+        WriteChecked(destination, kind, codec, stored.Length, raw);
+        BinaryPrimitives.WriteUInt64LittleEndian(destination[CheckedLength..], ChecksumOf(destination, stored, offset));
+    }
+
+    /// <summary>Writes the header but for its checksum: what a frame is encrypted under.</summary>
+    public static void WriteChecked(Span<byte> destination, FrameKind kind, FrameCodec codec, int stored, int raw)
     {
         destination[0] = (byte)kind;
         destination[1] = (byte)codec;
         destination[2] = 0;
         destination[3] = 0;
-        BinaryPrimitives.WriteUInt32LittleEndian(destination[4..], (uint)stored.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(destination[4..], (uint)stored);
         BinaryPrimitives.WriteUInt32LittleEndian(destination[8..], (uint)raw);
-        BinaryPrimitives.WriteUInt64LittleEndian(destination[CheckedLength..], ChecksumOf(destination, stored, offset));
     }
 
     /// <summary>Null and the header, every length of it within its limit; or what is wrong with it.</summary>
-    public static string? Parse(ReadOnlySpan<byte> bytes, out FrameHeader header)
+    /// <param name="tag">How many of the stored bytes are a tag.</param>
+    public static string? Parse(ReadOnlySpan<byte> bytes, int tag, out FrameHeader header)
     {
         header = default;
         if (bytes.Length < Length)
@@ -126,8 +93,8 @@ internal readonly record struct FrameHeader(FrameKind Kind, FrameCodec Codec, in
 
         var sound = codec switch
         {
-            FrameCodec.Raw => stored == raw,
-            FrameCodec.Zstd => stored > 0 && stored < raw,
+            FrameCodec.Raw => stored == raw + tag,
+            FrameCodec.Zstd => stored > tag && stored < raw + tag,
             _ => false,
         };
         if (!sound)

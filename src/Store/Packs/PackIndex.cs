@@ -47,7 +47,8 @@ internal readonly record struct PackTrailer(long IndexOffset, int FramesBefore, 
 /// What a pack's index says, gathered frame by frame and checked as a whole: the frames before the index fill the file without a gap, blobs lie in order inside the data
 /// stream, and no content comes twice. The same rules bind the writer.
 /// </summary>
-internal sealed class PackIndex
+/// <param name="preamble">Of the same file: it says where frames begin and how long they may be.</param>
+internal sealed class PackIndex(PackPreamble preamble)
 {
     private readonly List<BlobPlace> blobs = [];
     private readonly List<FramePlace> frames = [];
@@ -204,10 +205,10 @@ internal sealed class PackIndex
     private void Add(FrameRecord record)
     {
         FrameKind? previous = frames.Count == 0 ? null : frames[^1].Kind;
-        var offset = frames.Count == 0 ? PackFormat.FileHeaderLength : frames[^1].End;
+        var offset = frames.Count == 0 ? preamble.Length : frames[^1].End;
         var kind = record.Kind <= (uint)FrameKind.Changes ? (FrameKind)record.Kind : FrameKind.Trailer;
         if (record.FileOffset != (ulong)offset
-            || record.Raw is 0 or > PackFormat.MaxRawFrame || record.Stored == 0 || record.Stored > record.Raw
+            || record.Raw is 0 or > PackFormat.MaxRawFrame || record.Stored <= preamble.TagLength || record.Stored > record.Raw + preamble.TagLength
             || !FrameFile.MayFollow(previous, kind))
         {
             throw new InvalidDataException($"the index lists a frame of kind {record.Kind}, {record.Stored} of {record.Raw} bytes, at {record.FileOffset}, where one at {offset} must come");

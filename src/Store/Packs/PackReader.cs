@@ -4,32 +4,41 @@ using Mirror.Store.Versions;
 namespace Mirror.Store.Packs;
 
 /// <summary>A pack that cannot be trusted or understood: cut short, flipped bits, over a bound, of a newer format. Names the file and the place.</summary>
-public sealed class PackFormatException(string message) : Exception(message);
+public class PackFormatException(string message) : Exception(message);
 
 /// <param name="Basis">None: the delta holds the whole content.</param>
 /// <param name="StoredBytes">Bytes of the delta before compression.</param>
 public sealed record BlobInfo(ContentHash Hash, ContentHash Basis, long Size, long StoredBytes);
 
+/// <param name="Kind">header, data, changes, index or trailer.</param>
+/// <param name="Compressed">How many of the frames are compressed.</param>
+/// <param name="Raw">Bytes before compression.</param>
+/// <param name="Stored">Bytes in the file, without the frames' own headers.</param>
+public sealed record FrameTotals(string Kind, int Frames, int Compressed, long Raw, long Stored);
+
 /// <summary>Random access to a pack file. Opening checks the trailer and the index; each frame's checksum is checked when it is read. Safe for one reader at a time.</summary>
 public sealed class PackReader : IDisposable
 {
     private readonly FrameFile file;
-    private readonly PackIndex index = new();
+    private readonly PackIndex index;
+    private readonly List<FramePlace> ends = [];
     private readonly DataFrameCache cache;
     private bool disposed;
 
-    private PackReader(FrameFile file)
+    private PackReader(FrameFile file, IReadOnlyCollection<PackKey> keys)
     {
         this.file = file;
+        if (file.Begin() is { } wrong)
+        {
+            throw file.Refuse(wrong);
+        }
+
+        file.Unlock(keys);
+        index = new PackIndex(file.Preamble);
         cache = new DataFrameCache(file, index);
         var buffer = Array.Empty<byte>();
         try
         {
-            if (file.FaultOfFileHeader() is { } fault)
-            {
-                throw file.Refuse(fault);
-            }
-
             ReadIndex(ref buffer);
             Header = ReadHeader(ref buffer);
         }
@@ -55,13 +64,15 @@ public sealed class PackReader : IDisposable
         Blobs = new BlobList(index.Blobs);
     }
 
+    /// <param name="keys">Those that an encrypted pack may be for; the pack says which of them it takes.</param>
     /// <exception cref="PackFormatException"/>
-    public static PackReader Open(string path)
+    /// <exception cref="PackKeyException">It is encrypted, and its key is not among them.</exception>
+    public static PackReader Open(string path, params IReadOnlyCollection<PackKey> keys)
     {
         var file = new FrameFile(path);
         try
         {
-            return new PackReader(file);
+            return new PackReader(file, keys);
         }
         catch
         {
@@ -74,6 +85,9 @@ public sealed class PackReader : IDisposable
 
     /// <summary>Bytes of the pack file: what taking this pack costs.</summary>
     public long Length => file.Length;
+
+    /// <summary>Id of the key the pack is encrypted for; null when it is not encrypted.</summary>
+    public string? KeyId => file.Preamble.IsEncrypted ? Convert.ToHexStringLower(file.Preamble.KeyId) : null;
 
     public PackHeader Header { get; }
 
@@ -120,9 +134,16 @@ public sealed class PackReader : IDisposable
         return new DeltaStream(cache, blob.Offset, blob.Length);
     }
 
-    /// <summary>Reads every frame and checks it.</summary>
-    /// <exception cref="PackFormatException"/>
-    public void VerifyFrames(CancellationToken cancellation)
+    public int FrameCount => index.Frames.Count + ends.Count;
+
+    /// <summary>The bytes of the pack by what they are for, in the order of the file.</summary>
+    public IReadOnlyList<FrameTotals> Totals() =>
+        [.. index.Frames.Concat(ends).GroupBy(frame => frame.Kind).OrderBy(kind => kind.Key).Select(kind => new FrameTotals(
+            kind.Key.ToString().ToLowerInvariant(), kind.Count(), kind.Count(frame => frame.Stored < frame.Raw + file.Preamble.TagLength),
+            kind.Sum(frame => (long)frame.Raw), kind.Sum(frame => (long)frame.Stored)))];
+
+    /// <summary>Reads every frame and says what is wrong with each; of the index and the trailer all is known since the pack was opened.</summary>
+    internal IEnumerable<string> FaultsOfFrames(CancellationToken cancellation)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         var buffer = Array.Empty<byte>();
@@ -131,12 +152,26 @@ public sealed class PackReader : IDisposable
             foreach (var frame in index.Frames)
             {
                 cancellation.ThrowIfCancellationRequested();
-                ReadAsListed(frame, ref buffer);
+                var fault = file.FaultOfRead(frame.Offset, frame.End, ref buffer, out var found);
+                if (fault is not null || found != frame)
+                {
+                    yield return file.Refuse(frame.Offset, fault ?? "there is another frame than the index says").Message;
+                }
             }
         }
         finally
         {
             FrameFile.Fit(ref buffer, 0);
+        }
+    }
+
+    /// <summary>Reads every frame and checks it.</summary>
+    /// <exception cref="PackFormatException"/>
+    public void VerifyFrames(CancellationToken cancellation)
+    {
+        if (FaultsOfFrames(cancellation).FirstOrDefault() is { } fault)
+        {
+            throw new PackFormatException(fault);
         }
     }
 
@@ -159,15 +194,19 @@ public sealed class PackReader : IDisposable
 
     private void ReadIndex(ref byte[] buffer)
     {
-        var end = file.Length - PackFormat.TrailerFrameLength;
-        if (end < PackFormat.FileHeaderLength)
+        var end = file.Length - FrameHeader.Length - PackFormat.TrailerLength - file.Preamble.TagLength;
+        if (end < file.Preamble.Length)
         {
             throw file.Refuse($"it is cut short: {file.Length} bytes have no room for a trailer");
         }
 
-        var last = file.Read(end, file.Length, ref buffer);
+        if (file.FaultOfRead(end, file.Length, ref buffer, out var last) is { } cut)
+        {
+            throw file.Refuse(end, $"where its trailer must be, there is none ({cut}): it was cut short, or its end is damaged");
+        }
+
         var trailer = last.Kind == FrameKind.Trailer && last.End == file.Length ? PackTrailer.Parse(buffer.AsSpan(0, last.Raw)) : null;
-        if (trailer is not { } found || found.IndexOffset < PackFormat.FileHeaderLength || found.IndexOffset >= end)
+        if (trailer is not { } found || found.IndexOffset < file.Preamble.Length || found.IndexOffset >= end)
         {
             throw file.Refuse(end, "where its trailer must be, there is none");
         }
@@ -186,6 +225,7 @@ public sealed class PackReader : IDisposable
                     throw new InvalidDataException("where a frame of the index must be, there is another, or the index is too long");
                 }
 
+                ends.Add(frame);
                 index.Add(PackRecords.Parse(PackRecords.Index, buffer.AsSpan(0, frame.Raw)));
                 offset = frame.End;
             }
@@ -196,6 +236,7 @@ public sealed class PackReader : IDisposable
             }
 
             index.Complete(found);
+            ends.Add(last);
         }
         catch (InvalidDataException e)
         {

@@ -12,7 +12,8 @@ public sealed record PackHeader(string Site, VersionId From, ContentHash FromRoo
 
 /// <summary>
 /// Writes a pack as one forward stream of checksummed frames: header, blobs, changes, index, trailer (docs/format.md). A blob is a content by its SHA-256,
-/// whole or as a delta from another content; identical contents are written once. Memory is two frames and a line of index for each blob, whatever the contents' sizes.
+/// whole or as a delta from another content; identical contents are written once. Full frames are compressed on other threads, up to four at a time: memory is at most
+/// 25 MiB, and a line of index for each blob, whatever the contents' sizes.
 /// </summary>
 public sealed class PackWriter : IAsyncDisposable
 {
@@ -27,16 +28,21 @@ public sealed class PackWriter : IAsyncDisposable
     private int tailLength;
     private long framed;
 
+    // How much of the tail is of blobs that are deltas; such frames are compressed harder.
+    private int tailOfDeltas;
+
     private PackBlob? open;
+    private int tailOfDeltasAtOpening;
     private bool completed;
 
     /// <param name="output">Written from its present position on; stays the caller's.</param>
+    /// <param name="key">Encrypts the pack; null leaves it readable to everybody.</param>
     /// <exception cref="ArgumentException">The header contradicts itself.</exception>
-    public PackWriter(Stream output, PackHeader header)
+    public PackWriter(Stream output, PackHeader header, PackKey? key = null)
     {
         this.header = header;
         headerRecord = PackRecords.Encode(header).ToByteArray();
-        frames = new FrameWriter(output);
+        frames = new FrameWriter(output, key);
     }
 
     internal long DataLength => framed + tailLength;
@@ -44,10 +50,12 @@ public sealed class PackWriter : IAsyncDisposable
     public bool Contains(ContentHash hash) => known.Contains(hash);
 
     /// <summary>Opens a blob; write the delta (FileDelta format; a whole content is a delta without a basis) to <see cref="PackBlob.Delta"/>. One at a time.</summary>
-    public PackBlob BeginBlob()
+    /// <param name="isDelta">It will have a basis, and so be small beside its content: worth compressing harder. A wrong word costs only time or bytes.</param>
+    public PackBlob BeginBlob(bool isDelta = false)
     {
         RefuseWhenOver();
-        return open = new PackBlob(this, DataLength);
+        tailOfDeltasAtOpening = tailOfDeltas;
+        return open = new PackBlob(this, DataLength, isDelta);
     }
 
     /// <summary>Copies a blob of another pack as it is. Does nothing when this pack has the content.</summary>
@@ -61,7 +69,7 @@ public sealed class PackWriter : IAsyncDisposable
             return;
         }
 
-        await using var copy = BeginBlob();
+        await using var copy = BeginBlob(!blob.Basis.IsNone);
         await using var delta = source.OpenDelta(hash);
         await delta.CopyToAsync(copy.Delta, cancellation);
         await copy.CompleteAsync(hash, blob.Basis, blob.Size);
@@ -86,7 +94,7 @@ public sealed class PackWriter : IAsyncDisposable
         await BeginAsync(cancellation);
         if (tailLength > 0)
         {
-            await frames.WriteAsync(FrameKind.Data, tail.AsMemory(0, tailLength), cancellation);
+            await frames.WriteAsync(FrameKind.Data, tail.AsMemory(0, tailLength), EffortOfTail, cancellation);
             TailWasFramed();
         }
 
@@ -96,12 +104,11 @@ public sealed class PackWriter : IAsyncDisposable
         completed = true;
     }
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         completed = true;
-        frames.Dispose();
+        await frames.DisposeAsync();
         FrameFile.Fit(ref tail, 0);
-        return ValueTask.CompletedTask;
     }
 
     internal void Append(PackBlob blob, ReadOnlySpan<byte> delta)
@@ -111,16 +118,12 @@ public sealed class PackWriter : IAsyncDisposable
         {
             if (tailLength == PackFormat.MaxRawFrame)
             {
-                if (frames.Offset == 0)
-                {
-                    frames.Write(FrameKind.Header, headerRecord);
-                }
-
-                frames.Write(FrameKind.Data, tail.AsSpan(0, tailLength));
+                BeginAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult();
+                tail = frames.HandOver(FrameKind.Data, tail, tailLength, EffortOfTail);
                 TailWasFramed();
             }
 
-            delta = delta[Take(delta)..];
+            delta = delta[Take(blob, delta)..];
         }
     }
 
@@ -132,11 +135,11 @@ public sealed class PackWriter : IAsyncDisposable
             if (tailLength == PackFormat.MaxRawFrame)
             {
                 await BeginAsync(cancellation);
-                await frames.WriteAsync(FrameKind.Data, tail.AsMemory(0, tailLength), cancellation);
+                tail = await frames.HandOverAsync(FrameKind.Data, tail, tailLength, EffortOfTail, cancellation);
                 TailWasFramed();
             }
 
-            delta = delta[Take(delta.Span)..];
+            delta = delta[Take(blob, delta.Span)..];
         }
     }
 
@@ -166,16 +169,20 @@ public sealed class PackWriter : IAsyncDisposable
     {
         if (open == blob)
         {
+            tailOfDeltas = blob.Start < framed ? 0 : tailOfDeltasAtOpening;
             tailLength = (int)Math.Max(0, blob.Start - framed);
             open = null;
         }
     }
 
-    private int Take(ReadOnlySpan<byte> delta)
+    private CompressionEffort EffortOfTail => tailOfDeltas > tailLength / 2 ? CompressionEffort.Thorough : CompressionEffort.Fast;
+
+    private int Take(PackBlob blob, ReadOnlySpan<byte> delta)
     {
         var count = Math.Min(delta.Length, PackFormat.MaxRawFrame - tailLength);
         delta[..count].CopyTo(tail.AsSpan(tailLength));
         tailLength += count;
+        tailOfDeltas += blob.IsDelta ? count : 0;
         return count;
     }
 
@@ -183,13 +190,14 @@ public sealed class PackWriter : IAsyncDisposable
     {
         framed += tailLength;
         tailLength = 0;
+        tailOfDeltas = 0;
     }
 
     private async ValueTask BeginAsync(CancellationToken cancellation)
     {
         if (frames.Offset == 0)
         {
-            await frames.WriteAsync(FrameKind.Header, headerRecord, cancellation);
+            await frames.WriteAsync(FrameKind.Header, headerRecord, CompressionEffort.Fast, cancellation);
         }
     }
 
@@ -236,6 +244,7 @@ public sealed class PackWriter : IAsyncDisposable
 
     private async Task WriteIndexAsync(VersionRecordMessage version, CancellationToken cancellation)
     {
+        await frames.DrainAsync(cancellation);
         var start = frames.Offset;
         FramePlace[] before = [.. frames.Places];
         var chunk = new PackIndexRecord { Version = version };
@@ -261,7 +270,7 @@ public sealed class PackWriter : IAsyncDisposable
 
         await WriteRecordAsync(FrameKind.Index, chunk, cancellation);
         var trailer = new PackTrailer(start, before.Length, frames.Places.Count - before.Length, framed).ToBytes();
-        await frames.WriteAsync(FrameKind.Trailer, trailer, cancellation);
+        await frames.WriteAsync(FrameKind.Trailer, trailer, CompressionEffort.Fast, cancellation);
 
         async ValueTask MakeRoomAsync(int cost)
         {
@@ -281,7 +290,7 @@ public sealed class PackWriter : IAsyncDisposable
     {
         var size = record.CalculateSize();
         record.WriteTo(tail.AsSpan(0, size));
-        await frames.WriteAsync(kind, tail.AsMemory(0, size), cancellation);
+        await frames.WriteAsync(kind, tail.AsMemory(0, size), CompressionEffort.Fast, cancellation);
     }
 
     private void RefuseWhenOver()

@@ -28,7 +28,7 @@ internal static unsafe partial class Posix
     private const int AtRemoveDirectory = 0x200;
     private const int AtNoAutomount = 0x800;
     private const int AtEmptyPath = 0x1000;
-    private const uint StatxBasicStats = 0x7ff;
+    private const uint StatxBasicStatsAndBirth = 0x7ff | FileStat.BirthMask;
     private const int OpenAt2Number = 437;
     private const ulong ResolveNoMagicLinksNoSymlinksBeneath = 2 | 4 | 8;
     private const int WantRead = 4;
@@ -84,7 +84,7 @@ internal static unsafe partial class Posix
         Terminate(path, name);
         fixed (FileStat* result = &stat)
         {
-            return Result(statx(directory, name, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStats, result));
+            return Result(statx(directory, name, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStatsAndBirth, result));
         }
     }
 
@@ -94,7 +94,7 @@ internal static unsafe partial class Posix
         byte empty = 0;
         fixed (FileStat* result = &stat)
         {
-            return Result(statx(descriptor, &empty, AtEmptyPath | AtNoAutomount, StatxBasicStats, result));
+            return Result(statx(descriptor, &empty, AtEmptyPath | AtNoAutomount, StatxBasicStatsAndBirth, result));
         }
     }
 

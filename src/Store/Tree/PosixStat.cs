@@ -30,6 +30,7 @@ internal struct FileStat
 
     public const uint TypeMask = 0xf000;
     public const uint PermissionMask = 0xfff;
+    public const uint BirthMask = 0x800;
 
     public readonly uint Permissions => ModeWithType & PermissionMask;
 
@@ -38,6 +39,9 @@ internal struct FileStat
     public readonly long Size => (long)RawSize;
 
     public readonly StatKey Key => new(FileSystem, Inode, Size, Modification.UnixNs, Change.UnixNs);
+
+    /// <summary>When the inode was made; null where the file system does not tell.</summary>
+    public readonly long? BornNs => (Mask & BirthMask) == 0 ? null : Birth.UnixNs;
 
     /// <summary>Null for a socket and for anything unheard of.</summary>
     public readonly EntryType? Type => (ModeWithType & TypeMask) switch

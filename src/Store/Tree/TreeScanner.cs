@@ -10,7 +10,11 @@ public readonly record struct StatKey(ulong Device, ulong Inode, long Size, long
 /// An entry as found on disk; <see cref="Entry.Hash"/> is not filled in, <see cref="Entry.HardlinkOf"/> is. A later member of a hard-link group repeats its
 /// leader's data and stat, even if the file was touched between the two looks: one inode, one statement.
 /// </summary>
-public sealed record ScannedEntry(Entry Entry, StatKey Stat);
+public sealed record ScannedEntry(Entry Entry, StatKey Stat)
+{
+    /// <summary>When the inode was made: numbers of inodes are used again, and this tells the second file from the first. Null where the file system does not say.</summary>
+    public long? BornNs { get; init; }
+}
 
 /// <summary>A path that could not be read: it is unknown, never deleted. Neither it nor anything below it is among a scan's entries.</summary>
 public sealed record UnreadablePath(EntryPath Path, string Reason);

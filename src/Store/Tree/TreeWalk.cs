@@ -181,7 +181,7 @@ internal sealed class TreeWalk : IDisposable
             link = target.AsSpan(0, length).ToArray();
         }
 
-        return new Found(new ScannedEntry(Describe(path, type, stat, link, attributes), stat.Key), stat.Links > 1);
+        return new Found(new ScannedEntry(Describe(path, type, stat, link, attributes), stat.Key) { BornNs = stat.BornNs }, stat.Links > 1);
     }
 
     private Found? Missing(EntryPath path, int error)
@@ -216,7 +216,7 @@ internal sealed class TreeWalk : IDisposable
         {
             if (groupLeaders.TryGetValue(told.Stat.Inode, out var leader) && leader.Entry.Type == told.Entry.Type)
             {
-                told = new ScannedEntry(leader.Entry with { Path = told.Entry.Path, HardlinkOf = leader.Entry.Path }, leader.Stat);
+                told = new ScannedEntry(leader.Entry with { Path = told.Entry.Path, HardlinkOf = leader.Entry.Path }, leader.Stat) { BornNs = leader.BornNs };
             }
             else
             {

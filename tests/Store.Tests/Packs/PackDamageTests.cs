@@ -285,9 +285,7 @@ public sealed class PackDamageTests : IDisposable
             }
 
             using var output = new MemoryStream();
-            var fileHeader = new byte[PackFormat.FileHeaderLength];
-            PackFormat.WriteFileHeader(fileHeader);
-            output.Write(fileHeader);
+            output.Write(PackPreamble.New(null).Bytes);
             Append(output, FrameKind.Header, Header.ToByteArray());
             Append(output, FrameKind.Data, Data.Stored, Data.Raw);
             Append(output, FrameKind.Changes, Changes.ToByteArray());

@@ -187,7 +187,7 @@ public sealed class PackRoundTripTests : IDisposable
         await using var writer = new PackWriter(output, PackSamples.Header());
         await using (var blob = writer.BeginBlob())
         {
-            await Assert.ThrowsAsync<IOException>(async () => await blob.Delta.WriteAsync(PackSamples.Noise(3 << 20, 1)));
+            await Assert.ThrowsAsync<IOException>(async () => await blob.Delta.WriteAsync(PackSamples.Noise(8 << 20, 1)));
         }
 
         output.Full = false;

@@ -43,11 +43,11 @@ internal sealed class PackSamples : IDisposable
     public string NewPath() => Path.Combine(directory.FullName, $"{++files}.pack");
 
     /// <summary>A pack with these bytes as blobs, under their own hashes, and these changes.</summary>
-    public async Task<string> WriteAsync(IEnumerable<byte[]> blobs, ManifestDelta? changes = null, PackHeader? header = null)
+    public async Task<string> WriteAsync(IEnumerable<byte[]> blobs, ManifestDelta? changes = null, PackHeader? header = null, PackKey? key = null)
     {
         var path = NewPath();
         await using var output = System.IO.File.Create(path);
-        await using var writer = new PackWriter(output, header ?? Header());
+        await using var writer = new PackWriter(output, header ?? Header(), key);
         foreach (var bytes in blobs)
         {
             await using var blob = writer.BeginBlob();
@@ -59,9 +59,10 @@ internal sealed class PackSamples : IDisposable
         return path;
     }
 
-    public Task<string> WriteSmallAsync() => WriteAsync(
+    public Task<string> WriteSmallAsync(PackKey? key = null) => WriteAsync(
         [Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("The quick brown fox. ", 8))), Noise(60, 1)],
-        new ManifestDelta([Folder(""), Folder("pages"), File("pages/home", Noise(60, 1))], [EntryPath.Parse("pages/old")]));
+        new ManifestDelta([Folder(""), Folder("pages"), File("pages/home", Noise(60, 1))], [EntryPath.Parse("pages/old")]),
+        key: key);
 
     public string Save(byte[] bytes)
     {
@@ -71,9 +72,9 @@ internal sealed class PackSamples : IDisposable
     }
 
     /// <summary>Everything a pack says, read through and through, as one text: equal texts are equal packs.</summary>
-    public static string MeaningOf(string path)
+    public static string MeaningOf(string path, params PackKey[] keys)
     {
-        using var reader = PackReader.Open(path);
+        using var reader = PackReader.Open(path, keys);
         reader.VerifyFrames(CancellationToken.None);
         var text = new StringBuilder();
         text.AppendLine(reader.Header.ToString());

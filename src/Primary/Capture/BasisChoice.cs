@@ -1,0 +1,53 @@
+using Mirror.Delta;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
+
+namespace Mirror.Primary.Capture;
+
+/// <summary>
+/// Which old content a changed file is most likely made from. The inode knows best: a log that was written to and rotated, a file that was renamed and edited, is
+/// the inode it was, whatever stands at its path before. A file that an editor wrote anew and renamed over the old one has an inode of its own; then the path knows.
+/// </summary>
+internal sealed class BasisChoice(KnownTree known)
+{
+    // Only a file that is not where it was asks for it, and most captures see none.
+    private Dictionary<(ulong Device, ulong Inode), (EntryPath Path, long CtimeNs)>? byInode;
+
+    /// <param name="old">What is known at the path.</param>
+    /// <returns>None and null when there is nothing to copy from: no such content, or one too small to have been signed.</returns>
+    public (ContentHash Hash, BlockSignature? Signature) Find(ScannedEntry found, Entry? old)
+    {
+        var stayed = known.StatKeys.TryGetValue(found.Entry.Path, out var seen) && seen.Inode == found.Stat.Inode && seen.Device == found.Stat.Device;
+        if (!stayed && OfInode(found, isNewPath: old is not { Type: EntryType.File }) is { } moved && known.FindSignature(moved) is { } signature)
+        {
+            return (moved, signature);
+        }
+
+        return old is { Type: EntryType.File } && known.FindSignature(old.Hash) is { } signed ? (old.Hash, signed) : default;
+    }
+
+    private ContentHash? OfInode(ScannedEntry found, bool isNewPath)
+    {
+        byInode ??= Index();
+        if (!byInode.TryGetValue((found.Stat.Device, found.Stat.Inode), out var before))
+        {
+            return null;
+        }
+
+        // Numbers of inodes are used again, often at once. This is the same one if it was made before it was last seen. Where the file system does not tell, a path
+        // that had no content has nothing to lose by the guess.
+        var isSame = found.BornNs is { } born ? born <= before.CtimeNs : isNewPath;
+        return isSame && known.Manifest.Find(before.Path) is { Type: EntryType.File } entry ? entry.Hash : null;
+    }
+
+    private Dictionary<(ulong Device, ulong Inode), (EntryPath Path, long CtimeNs)> Index()
+    {
+        var index = new Dictionary<(ulong Device, ulong Inode), (EntryPath Path, long CtimeNs)>(known.StatKeys.Count);
+        foreach (var (path, key) in known.StatKeys)
+        {
+            index[(key.Device, key.Inode)] = (path, key.CtimeNs);
+        }
+
+        return index;
+    }
+}
