@@ -17,6 +17,9 @@ public sealed record PackHeader(string Site, VersionId From, ContentHash FromRoo
 /// </summary>
 public sealed class PackWriter : IAsyncDisposable
 {
+    /// <summary>So much of a pack's deltas is compressed thoroughly: half a second's work at most.</summary>
+    private const long MaxThorough = 16 << 20;
+
     private readonly PackHeader header;
     private readonly byte[] headerRecord;
     private readonly FrameWriter frames;
@@ -30,6 +33,7 @@ public sealed class PackWriter : IAsyncDisposable
 
     // How much of the tail is of blobs that are deltas; such frames are compressed harder.
     private int tailOfDeltas;
+    private long framedOfDeltas;
 
     private PackBlob? open;
     private int tailOfDeltasAtOpening;
@@ -175,7 +179,9 @@ public sealed class PackWriter : IAsyncDisposable
         }
     }
 
-    private CompressionEffort EffortOfTail => tailOfDeltas > tailLength / 2 ? CompressionEffort.Thorough : CompressionEffort.Fast;
+    // Deltas without end are contents that were written anew from beginning to end: they are compressed as fast as other whole ones.
+    private CompressionEffort EffortOfTail =>
+        tailOfDeltas > tailLength / 2 && framedOfDeltas < MaxThorough ? CompressionEffort.Thorough : CompressionEffort.Fast;
 
     private int Take(PackBlob blob, ReadOnlySpan<byte> delta)
     {
@@ -189,6 +195,7 @@ public sealed class PackWriter : IAsyncDisposable
     private void TailWasFramed()
     {
         framed += tailLength;
+        framedOfDeltas += tailOfDeltas;
         tailLength = 0;
         tailOfDeltas = 0;
     }

@@ -47,6 +47,32 @@ public sealed class FrameWriterTests : IDisposable
     }
 
     [Fact]
+    public async Task Deltas_without_end_are_compressed_like_whole_contents_after_the_first_of_them()
+    {
+        var line = System.Text.Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 40_000).Select(i => $"{i}\t{i * 7919 % 10_000}\t{(i * 31 % 97) - 40}\n")));
+        var mebibyte = Enumerable.Range(0, 1 << 20).Select(i => line[i % line.Length]).ToArray();
+        var path = samples.NewPath();
+        await using (var output = File.Create(path))
+        {
+            await using var writer = new PackWriter(output, PackSamples.Header());
+            await using var blob = writer.BeginBlob(isDelta: true);
+            for (var i = 0; i < 20; i++)
+            {
+                await blob.Delta.WriteAsync(mebibyte);
+            }
+
+            await blob.CompleteAsync(PackSamples.Hash("new"), PackSamples.Hash("old"), 20 << 20);
+            await writer.CompleteAsync(PackSamples.Version(), new ManifestDelta([], []), CancellationToken.None);
+        }
+
+        var lengths = DataFrames(await File.ReadAllBytesAsync(path)).Select(frame => frame.Stored).ToList();
+
+        Assert.All(lengths[..16], length => Assert.Equal(lengths[0], length));
+        Assert.All(lengths[16..], length => Assert.True(length > lengths[0], $"{length} and {lengths[0]} bytes"));
+        Assert.Equal(20, lengths.Count);
+    }
+
+    [Fact]
     public async Task A_pack_is_the_same_whichever_threads_compressed_it()
     {
         var bytes = PackSamples.Noise(9 << 20, 1).Select((b, i) => (byte)(i % 1000 < 700 ? 0x78 : b)).ToArray();
