@@ -45,6 +45,7 @@ internal sealed class Table(params string[] columns)
     public static string Bytes(long? bytes) => bytes switch
     {
         null => Nothing,
+        < 0 => "−" + Bytes(-bytes),
         < 1024 => Invariant($"{bytes} B"),
         < 1024 * 100 => Digits(bytes.Value / 1024.0) + " K",
         < 1024L * 1024 * 1000 => Digits(bytes.Value / (1024.0 * 1024)) + " M",

@@ -18,5 +18,6 @@ public sealed class TableTests
     [InlineData(2048L, "2.00 K")]
     [InlineData(204_800L, "0.20 M")]
     [InlineData(3L << 30, "3.00 G")]
+    [InlineData(-2048L, "−2.00 K")]
     public void Bytes_are_written_with_three_digits_that_count(long bytes, string expected) => Assert.Equal(expected, Table.Bytes(bytes));
 }
