@@ -7,7 +7,8 @@ namespace Mirror.Fuzz;
 /// </summary>
 internal sealed class Campaign(IReadOnlyList<string> parsers, int seed, int threads, string failures, TimeProvider time)
 {
-    private const long Piece = 50_000;
+    // A guided search wants time to go on from what it found.
+    private static readonly long Piece = Coverage.IsOn ? 1_000_000 : 50_000;
 
     /// <param name="cases">Of all parsers together.</param>
     /// <param name="report">Called from any thread, when a piece is done.</param>
@@ -30,7 +31,7 @@ internal sealed class Campaign(IReadOnlyList<string> parsers, int seed, int thre
         return
         [
             .. tallies.GroupBy(static tally => tally.Parser).OrderBy(group => parsers.ToList().IndexOf(group.Key)).Select(static group => new Tally(
-                group.Key, group.Sum(static tally => tally.Cases), group.Sum(static tally => tally.Accepted), group.Max(static tally => tally.Ways), group.Max(static tally => tally.MostAllocated),
+                group.Key, group.Sum(static tally => tally.Cases), group.Sum(static tally => tally.Accepted), group.Max(static tally => tally.Ways), group.Max(static tally => tally.Corpus), group.Max(static tally => tally.MostAllocated),
                 [.. group.SelectMany(static tally => tally.Findings)])),
         ];
     }

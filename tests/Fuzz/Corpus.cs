@@ -1,7 +1,7 @@
 namespace Mirror.Fuzz;
 
 /// <summary>
-/// The inputs that mutations start from: the parser's seeds, and of what was tried, each that ended in a way not seen before. So the search goes on from where it got furthest.
+/// The inputs that mutations start from: the parser's seeds, and of what was tried, each that ended in a way not seen before, or (in a guided run) took a branch not taken before. So the search goes on from where it got furthest.
 /// </summary>
 internal sealed class Corpus(IReadOnlyList<byte[]> seeds, Random random)
 {
@@ -12,11 +12,15 @@ internal sealed class Corpus(IReadOnlyList<byte[]> seeds, Random random)
     /// <summary>Different ways in which reading ended so far.</summary>
     public int Ways => seen.Count;
 
+    /// <summary>Inputs that mutations start from by now.</summary>
+    public int Count => inputs.Count;
+
     public byte[] Pick() => inputs.Count == 0 ? [] : inputs[random.Next(inputs.Count)];
 
-    public void Add(byte[] input, int way)
+    /// <param name="isNew">It got somewhere new, however it ended.</param>
+    public void Add(byte[] input, int way, bool isNew)
     {
-        if (!seen.Add(way))
+        if (!seen.Add(way) && !isNew)
         {
             return;
         }

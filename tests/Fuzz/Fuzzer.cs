@@ -8,7 +8,7 @@ namespace Mirror.Fuzz;
 internal readonly record struct Outcome(bool Accepted, int Way, long Allocated, string? Finding);
 
 /// <summary>What a run over one parser saw.</summary>
-internal sealed record Tally(string Parser, long Cases, long Accepted, int Ways, long MostAllocated, IReadOnlyList<string> Findings);
+internal sealed record Tally(string Parser, long Cases, long Accepted, int Ways, int Corpus, long MostAllocated, IReadOnlyList<string> Findings);
 
 /// <summary>Feeds one parser with inputs on one thread. The same seed gives the same inputs in the same order.</summary>
 internal sealed class Fuzzer
@@ -23,6 +23,7 @@ internal sealed class Fuzzer
     private readonly Watchdog watchdog;
     private readonly string failures;
     private readonly bool alone;
+    private readonly Coverage? coverage = Coverage.IsOn ? new Coverage() : null;
     private readonly List<string> findings = [];
     private readonly HashSet<int> known = [];
 
@@ -65,7 +66,7 @@ internal sealed class Fuzzer
             most = Math.Max(most, outcome.Allocated);
         }
 
-        return new Tally(parser.Name, done, accepted, corpus.Ways, most, findings);
+        return new Tally(parser.Name, done, accepted, corpus.Ways, corpus.Count, most, findings);
     }
 
     /// <summary>Reads one input and judges how that ended.</summary>
@@ -100,9 +101,14 @@ internal sealed class Fuzzer
     private Outcome Watched(byte[] input)
     {
         watchdog.Begin(parser.Name, input);
+        if (coverage is not null)
+        {
+            Coverage.Begin();
+        }
+
         var outcome = Try(parser, input, alone);
         watchdog.End();
-        corpus.Add(input, outcome.Way);
+        corpus.Add(input, outcome.Way, coverage?.EndedSomewhereNew() == true);
         if (outcome.Finding is not null)
         {
             Note(input, outcome);

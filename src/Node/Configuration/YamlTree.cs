@@ -56,9 +56,9 @@ internal sealed class YamlTree
         {
             return tree.ReadDocument();
         }
-        catch (InvalidOperationException exception)
+        catch (Exception exception) when (exception is InvalidOperationException or ArgumentException)
         {
-            // The library's scanner on some plain words; it says neither what nor where.
+            // The library itself, on some plain words and some tags; it does not say where.
             faults.Add(new ConfigFault(
                 tree.Place(tree._scanner.CurrentPosition), "(syntax)", $"This is not valid YAML: {Sentence(exception.Message)}",
                 "Check indentation, colons and quotes on this line and the one above it, and quote words with odd characters."));
@@ -92,7 +92,7 @@ internal sealed class YamlTree
                 ? [.. list.Items.Cast<YamlScalar>().Select(item => item.Text)]
                 : null;
         }
-        catch (Exception malformed) when (malformed is YamlException or InvalidOperationException)
+        catch (Exception malformed) when (malformed is YamlException or InvalidOperationException or ArgumentException)
         {
             return null;
         }

@@ -25,10 +25,12 @@ public sealed class ConfigFileTests
         Assert.Equal("{database:main}", wiki.Apps[0].Environment["WIKI_DATABASE"]);
     }
 
-    [Fact]
-    public void A_word_that_trips_the_yaml_library_is_a_fault_with_a_place()
+    [Theory]
+    [InlineData("sites:\n        command: [/es:\n  a: {address: a.example}\n  b: {address: b.example}\nwitnes")]
+    [InlineData("sites:\n  a: !<http://[> x\n")]
+    public void A_word_that_trips_the_yaml_library_is_a_fault_with_a_place(string text)
     {
-        var refused = Assert.Throws<ConfigException>(() => Parse("sites:\n        command: [/es:\n  a: {address: a.example}\n  b: {address: b.example}\nwitnes"));
+        var refused = Assert.Throws<ConfigException>(() => Parse(text));
         var fault = Assert.Single(refused.Faults);
         Assert.Equal("(syntax)", fault.Key);
         Assert.Matches(@":\d+:\d+$", fault.Where);
