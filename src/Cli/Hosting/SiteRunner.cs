@@ -14,6 +14,8 @@ namespace Mirror.Cli.Hosting;
 /// </summary>
 internal sealed partial class SiteRunner(SiteContext context)
 {
+    private static readonly TimeSpan beginAgain = TimeSpan.FromSeconds(2);
+
     private readonly Lock gate = new();
     private PrimaryReign? reign;
     private CancellationTokenSource? standNow;
@@ -72,6 +74,13 @@ internal sealed partial class SiteRunner(SiteContext context)
     private async Task<Victory?> AwaitLeaseAsync(CancellationToken stopping)
     {
         var store = context.Store;
+
+        // On disk before the first lease: that this tree is the site's stays true when the lease is lost before anything was captured.
+        if (store.Live is null && !await TryBeginAsync(stopping))
+        {
+            return null;
+        }
+
         await context.Status.PublishAsync(
             SiteRole.Joining, store.Head?.Id.Epoch ?? 0, store.Head?.Id ?? default, store.Head, default, null, "has a live tree; waiting for the lease", stopping);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping);
@@ -87,6 +96,25 @@ internal sealed partial class SiteRunner(SiteContext context)
         var primary = await successor;
         await Retiring.RetireAsync(context, primary, stopping);
         return null;
+    }
+
+    // False after a while, or when another node turns out to be primary: then there is something to follow.
+    private async Task<bool> TryBeginAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await context.Store.BeginCapturingAsync(context.Site.Files.Root, stopping);
+            return true;
+        }
+        catch (StoreException failure)
+        {
+            Log.CannotBegin(context.Logger, context.Site.Name, failure.Message);
+            await context.Status.PublishAsync(SiteRole.Joining, 0, default, null, default, null, failure.Message, stopping);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            await Task.WhenAny(SuccessorAsync(either.Token), Task.Delay(beginAgain, context.Time, either.Token));
+            await either.CancelAsync();
+            return false;
+        }
     }
 
     private async Task<Victory?> FollowAsync(CancellationToken stopping)
@@ -239,6 +267,9 @@ internal sealed partial class SiteRunner(SiteContext context)
 
     private static partial class Log
     {
+        [LoggerMessage(7002, LogLevel.Error, "{Site}: this node is to be its first primary and cannot begin: {Reason}")]
+        public static partial void CannotBegin(ILogger logger, string site, string reason);
+
         [LoggerMessage(7001, LogLevel.Error, "{Site}: elected for epoch {Epoch}, but cannot serve, and gives the lease back: {Reason}")]
         public static partial void CannotServe(ILogger logger, string site, ulong epoch, string reason);
     }

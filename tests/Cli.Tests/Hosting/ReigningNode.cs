@@ -43,12 +43,22 @@ internal sealed class ReigningNode : IAsyncDisposable
 
     public TestLease Lease { get; }
 
+    /// <summary>Null until it reigns by <see cref="StartAsync"/>.</summary>
     public PrimaryReign Reign { get; private set; } = null!;
 
     /// <summary>The reign's own loop.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
 
     public static async Task<ReigningNode> StartAsync()
+    {
+        var node = await MakeAsync(new NoElection());
+        node.Reign = (await PrimaryReign.EnterAsync(node.Context, new Lease("wiki", 1, node.Lease), null, node.stopping.Token))!;
+        node.Running = Task.Run(node.Reign.RunAsync);
+        return node;
+    }
+
+    /// <summary>With all it needs, and in no role yet.</summary>
+    public static async Task<ReigningNode> MakeAsync(IElection election)
     {
         var files = new TemporaryDirectory();
         var root = files.Make("root");
@@ -67,12 +77,9 @@ internal sealed class ReigningNode : IAsyncDisposable
         var said = new Gossip();
         var epochs = new EpochGate(files["epochs"]);
         var context = new SiteContext(
-            config, member, site, store, new NoElection(), said, epochs, peers, new SiteApps(site, member, guard, TimeProvider.System), new ServedSites(),
+            config, member, site, store, election, said, epochs, peers, new SiteApps(site, member, guard, TimeProvider.System), new ServedSites(),
             new SiteStatus(store, member.Name, said, epochs, guard), TimeProvider.System, NullLogger.Instance);
-        var node = new ReigningNode(files, store, guard, identity, peers, context, said, new TestLease());
-        node.Reign = (await PrimaryReign.EnterAsync(context, new Lease(site.Name, 1, node.Lease), null, node.stopping.Token))!;
-        node.Running = Task.Run(node.Reign.RunAsync);
-        return node;
+        return new ReigningNode(files, store, guard, identity, peers, context, said, new TestLease());
     }
 
     public void Edit(string content) => File.WriteAllText(Path.Combine(Context.Site.Files.Root, "page"), content);
@@ -87,7 +94,11 @@ internal sealed class ReigningNode : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
-        await Reign.DisposeAsync();
+        if (Reign is not null)
+        {
+            await Reign.DisposeAsync();
+        }
+
         await store.DisposeAsync();
         await guard.DisposeAsync();
         peers.Dispose();
@@ -138,7 +149,12 @@ internal sealed class ReigningNode : IAsyncDisposable
             }
         }
 
-        public Task<ClusterSnapshot> ChangedSinceAsync(ClusterSnapshot seen, CancellationToken cancellation) => throw new NotSupportedException();
+        // Nobody else is there to be heard of.
+        public async Task<ClusterSnapshot> ChangedSinceAsync(ClusterSnapshot seen, CancellationToken cancellation)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellation);
+            return seen;
+        }
 
         public Task PublishAsync(SiteHolding holding, CancellationToken cancellation)
         {
