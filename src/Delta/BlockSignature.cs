@@ -99,7 +99,7 @@ public sealed class BlockSignature
     {
         await using ContentPass pass = new(content, expectedLength, 0, key, hash: null);
         await ReadAsync(pass, cancellation);
-        return pass.FinishSignature();
+        return await pass.FinishSignatureAsync();
     }
 
     /// <summary>Writes it as docs/format.md says.</summary>
@@ -124,6 +124,34 @@ public sealed class BlockSignature
     public static BlockSignature Parse(ReadOnlyMemory<byte> bytes)
     {
         ReadOnlySpan<byte> rest = bytes.Span;
+        BlockSignature signature = Prepare(ref rest, bytes.Length);
+        int weakLength = signature.Weak.Length * sizeof(uint);
+        rest[..weakLength].CopyTo(MemoryMarshal.AsBytes(signature.Weak.AsSpan()));
+        rest[weakLength..].CopyTo(MemoryMarshal.AsBytes(signature.Pieces.AsSpan()));
+        return signature;
+    }
+
+    /// <summary>The same from a stream, to its end, with no copy in between.</summary>
+    /// <param name="input">Seekable.</param>
+    /// <inheritdoc cref="Parse" path="/exception"/>
+    public static BlockSignature Read(Stream input)
+    {
+        long start = input.Position;
+        long length = input.Length - start;
+        Span<byte> header = stackalloc byte[MaxHeaderLength];
+        ReadOnlySpan<byte> rest = header[..input.ReadAtLeast(header, header.Length, throwOnEndOfStream: false)];
+        int read = rest.Length;
+        BlockSignature signature = Prepare(ref rest, length);
+        input.Position = start + read - rest.Length;
+        input.ReadExactly(MemoryMarshal.AsBytes(signature.Weak.AsSpan()));
+        input.ReadExactly(MemoryMarshal.AsBytes(signature.Pieces.AsSpan()));
+        return signature;
+    }
+
+    /// <summary>Reads the header and makes room for the hashes: they must fill <paramref name="length"/> exactly, so what is allocated is bounded by what is there.</summary>
+    private static BlockSignature Prepare(ref ReadOnlySpan<byte> rest, long length)
+    {
+        int seen = rest.Length;
         if (rest.Length <= Magic.Length || !rest.StartsWith(Magic))
         {
             throw new DeltaFormatException("Not a block signature: its first bytes are of something else. Sign the content again.");
@@ -143,20 +171,15 @@ public sealed class BlockSignature
             throw new DeltaFormatException(
                 $"The block signature claims blocks of {blockLength} bytes in pieces of {pieceLength}; {MinBlockLength} to {MaxBlockLength} are possible, in up to {MaxPiecesInBlock} equal pieces of {MinPieceLength} at least.");
         }
-        // The hashes must fill the bytes exactly; so what is allocated is bounded by what is there.
         long blocks = contentLength / blockLength;
         long pieces = (contentLength / pieceLength) + (contentLength % pieceLength == 0 ? 0 : 1);
-        if (pieces > MaxPieces || rest.Length != (blocks * sizeof(uint)) + (pieces * sizeof(ulong)))
+        long hashes = length - (seen - rest.Length);
+        if (pieces > MaxPieces || hashes != (blocks * sizeof(uint)) + (pieces * sizeof(ulong)))
         {
             throw new DeltaFormatException(
-                $"The block signature of {contentLength} bytes needs {blocks} weak and {pieces} strong hashes, but has {rest.Length} bytes of them.");
+                $"The block signature of {contentLength} bytes needs {blocks} weak and {pieces} strong hashes, but has {hashes} bytes of them.");
         }
-        uint[] weak = new uint[blocks];
-        ulong[] strong = new ulong[pieces];
-        int weakLength = weak.Length * sizeof(uint);
-        rest[..weakLength].CopyTo(MemoryMarshal.AsBytes(weak.AsSpan()));
-        rest[weakLength..].CopyTo(MemoryMarshal.AsBytes(strong.AsSpan()));
-        return new(contentLength, (int)blockLength, (int)pieceLength, weak, strong);
+        return new(contentLength, (int)blockLength, (int)pieceLength, new uint[blocks], new ulong[pieces]);
     }
 
     private int WriteHeader(Span<byte> header)

@@ -4,7 +4,7 @@ namespace Mirror.Delta;
 
 /// <summary>
 /// One pass over a content: a window slides over it, and every byte that enters is hashed and signed. The encoder looks at the same bytes in
-/// the window, so each byte is read once for all purposes.
+/// the window, so each byte is read once for all purposes. Hashing goes on beside reading and searching, on another thread.
 /// </summary>
 internal sealed class ContentPass : IAsyncDisposable
 {
@@ -13,7 +13,9 @@ internal sealed class ContentPass : IAsyncDisposable
     private const int MaxRead = 512 << 10;
 
     private readonly Stream _content;
-    private readonly BackgroundHash? _hash;
+    private readonly ContentHasher? _hasher;
+    private readonly BackgroundWork _hashing = new();
+    private readonly bool _signsAside;
     private readonly SignatureBuilder _signature;
     private readonly byte[] _window;
     private readonly int _readLength;
@@ -27,7 +29,9 @@ internal sealed class ContentPass : IAsyncDisposable
     public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, WholeHash? hash)
     {
         _content = content;
-        _hash = hash is { } kind ? new(kind) : null;
+        _hasher = hash is { } kind ? new(kind) : null;
+        // Two threads, about as busy: SHA-256 alone outweighs all the rest, a quick hash and the signature together outweigh the search.
+        _signsAside = hash != WholeHash.Sha256;
         _signature = new(expectedLength, key);
         // One byte more than expected, so that the end is seen by the first read.
         int contentWindow = (int)Math.Clamp(expectedLength + 1, MinWindow, MaxWindow);
@@ -63,41 +67,57 @@ internal sealed class ContentPass : IAsyncDisposable
         {
             return false;
         }
-        if (_hash is not null)
-        {
-            await _hash.AppendAsync(free[..read]);
-        }
         End += read;
         _length += read;
-        _signedTo += _signature.AddFullBlocks(_window.AsSpan(_signedTo, End - _signedTo));
+        await StartHashingAsync(free[..read]);
         return true;
     }
 
     /// <summary>To be called after <see cref="FillAsync"/> said false.</summary>
     public async ValueTask<ContentDigest> FinishAsync()
     {
-        BlockSignature signature = FinishSignature();
-        return new(_length, await _hash!.FinishAsync(), signature);
+        BlockSignature signature = await FinishSignatureAsync();
+        return new(_length, _hasher!.Finish(), signature);
     }
 
     /// <inheritdoc cref="FinishAsync"/>
-    public BlockSignature FinishSignature() => _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
+    public async ValueTask<BlockSignature> FinishSignatureAsync()
+    {
+        await _hashing.DrainAsync();
+        return _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
+    }
 
     public async ValueTask DisposeAsync()
     {
-        if (_hash is not null)
-        {
-            await _hash.DisposeAsync();
-        }
+        await _hashing.DrainAsync();
+        _hasher?.Dispose();
         ArrayPool<byte>.Shared.Return(_window);
+    }
+
+    // The bytes must stay where they are until the work is drained: until the next piece, or the next slide.
+    private async ValueTask StartHashingAsync(ReadOnlyMemory<byte> piece)
+    {
+        int from = _signedTo;
+        int to = End - ((End - from) % _signature.BlockLength);
+        _signedTo = to;
+        await _hashing.DrainAsync();
+        _hashing.Start(piece.Length, () =>
+        {
+            _hasher?.Append(piece.Span);
+            if (_signsAside)
+            {
+                _signature.AddBlocks(_window.AsSpan(from, to - from));
+            }
+        });
+        if (!_signsAside)
+        {
+            _signature.AddBlocks(_window.AsSpan(from, to - from));
+        }
     }
 
     private async ValueTask SlideAsync()
     {
-        if (_hash is not null)
-        {
-            await _hash.DrainAsync();
-        }
+        await _hashing.DrainAsync();
         int keep = Math.Min(Start, _signedTo);
         _window.AsSpan(keep, End - keep).CopyTo(_window);
         Start -= keep;

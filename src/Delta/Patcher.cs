@@ -12,9 +12,10 @@ internal sealed class Patcher : IAsyncDisposable
 
     private readonly Stream _basis;
     private readonly DeltaReader _delta;
-    private readonly BackgroundHash _hash;
+    private readonly ContentHasher _hasher;
+    private readonly BackgroundWork _hashing = new();
     private byte[] _filling;
-    private byte[] _hashing;
+    private byte[] _full;
     private int _filled;
 
     // The operation under way: what is left of it, and where a copy goes on.
@@ -23,11 +24,11 @@ internal sealed class Patcher : IAsyncDisposable
     private Patcher(Stream basis, Stream delta, long maxLength, WholeHash hash)
     {
         _basis = basis;
-        _hash = new(hash);
+        _hasher = new(hash);
         _delta = new(delta, basis.Length, maxLength);
         int length = (int)Math.Clamp(maxLength, MinBuffer, MaxBuffer);
         _filling = ArrayPool<byte>.Shared.Rent(length);
-        _hashing = ArrayPool<byte>.Shared.Rent(length);
+        _full = ArrayPool<byte>.Shared.Rent(length);
     }
 
     public static async Task<(long Length, byte[] Hash)> RunAsync(
@@ -40,20 +41,23 @@ internal sealed class Patcher : IAsyncDisposable
             cancellation.ThrowIfCancellationRequested();
             ReadOnlyMemory<byte> full = patcher._filling.AsMemory(0, patcher._filled);
             // Waits for the other buffer's hash first: so that one is free afterwards.
-            await patcher._hash.AppendAsync(full);
+            await patcher._hashing.DrainAsync();
+            patcher._hashing.Start(full.Length, () => patcher._hasher.Append(full.Span));
             target.Write(full.Span);
             written += full.Length;
-            (patcher._filling, patcher._hashing) = (patcher._hashing, patcher._filling);
+            (patcher._filling, patcher._full) = (patcher._full, patcher._filling);
         }
-        return (written, await patcher._hash.FinishAsync());
+        await patcher._hashing.DrainAsync();
+        return (written, patcher._hasher.Finish());
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _hash.DisposeAsync();
+        await _hashing.DrainAsync();
+        _hasher.Dispose();
         _delta.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
-        ArrayPool<byte>.Shared.Return(_hashing);
+        ArrayPool<byte>.Shared.Return(_full);
     }
 
     // Fills the buffer, or what the delta has left. False: there was nothing.

@@ -29,13 +29,12 @@ internal sealed class SignatureBuilder
 
     private long ExpectedPieces => (_expectedLength + _pieceLength - 1) / _pieceLength;
 
-    /// <summary>Adds the full blocks at the start of <paramref name="bytes"/>; returns how many bytes that were.</summary>
-    public int AddFullBlocks(ReadOnlySpan<byte> bytes)
+    /// <param name="bytes">A whole number of blocks.</param>
+    public void AddBlocks(ReadOnlySpan<byte> bytes)
     {
-        int done = 0;
-        for (; bytes.Length - done >= BlockLength; done += BlockLength)
+        for (; bytes.Length > 0; bytes = bytes[BlockLength..])
         {
-            ReadOnlySpan<byte> block = bytes.Slice(done, BlockLength);
+            ReadOnlySpan<byte> block = bytes[..BlockLength];
             if (_weakCount == _weak.Length)
             {
                 Grow(ref _weak, _expectedLength / BlockLength);
@@ -43,7 +42,6 @@ internal sealed class SignatureBuilder
             _weak[_weakCount++] = RollingSum.Of(block);
             AddPieces(block);
         }
-        return done;
     }
 
     /// <param name="rest">What is left of the content: less than a block.</param>

@@ -12,6 +12,7 @@ public sealed class BlockSignatureTests
             {
                 BlockSignature signature = Sign(content);
                 BlockSignature parsed = BlockSignature.Parse(Store(signature));
+                Assert.Equal(Store(signature), Store(BlockSignature.Read(new MemoryStream(Store(signature)))));
                 Assert.Equal(signature.ContentLength, parsed.ContentLength);
                 Assert.Equal(signature.BlockLength, parsed.BlockLength);
                 Assert.Equal(signature.PieceLength, parsed.PieceLength);

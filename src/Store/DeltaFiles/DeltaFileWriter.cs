@@ -7,8 +7,8 @@ namespace Mirror.Store.DeltaFiles;
 /// <summary>Writes a delta file as one forward stream: header, then compressed the delta and a trailer that names the target.</summary>
 public sealed class DeltaFileWriter : IAsyncDisposable
 {
-    /// <summary>A delta is small beside the contents it was found in: a slower level costs little time and saves a fifth.</summary>
-    private const int CompressionLevel = 6;
+    /// <summary>Of the first twelve levels the fastest is within a tenth of the smallest on deltas of dumps, and the smallest of the first four.</summary>
+    private const int CompressionLevel = 1;
 
     private readonly CompressionStream compressed;
 

@@ -23,30 +23,48 @@ public sealed record SignatureFile(BlockKey Key, BlockSignature Signature)
         Signature.WriteTo(output);
     }
 
+    /// <param name="input">Read to its end; not seekable, it is held in memory first.</param>
+    /// <param name="name">Of the file, for errors.</param>
     /// <exception cref="DeltaFormatException">It is no signature file, or a newer one.</exception>
     public static async Task<SignatureFile> ReadAsync(Stream input, string name, CancellationToken cancellation)
     {
-        // At least as long as its content's hashes; a stream that goes on for ever is refused at the bound of a signature.
-        const long longest = 2L << 30;
-        using var bytes = new MemoryStream(input.CanSeek ? (int)Math.Clamp(input.Length - input.Position, 0, longest / 2) : 0);
+        var header = new byte[HeaderLength];
+        var read = await input.ReadAtLeastAsync(header, header.Length, throwOnEndOfStream: false, cancellation);
+        if (!header.AsSpan(0, read).StartsWith(Magic))
+        {
+            throw new DeltaFormatException($"{name} is no signature file. Make one with `mirror delta sign`.");
+        }
+
+        if (read < HeaderLength)
+        {
+            throw new DeltaFormatException($"The signature {name} is cut short: {read} bytes are less than its header. Sign the file again.");
+        }
+
+        var key = new BlockKey(BinaryPrimitives.ReadUInt64LittleEndian(header.AsSpan(8)));
+        if (input.CanSeek)
+        {
+            return new SignatureFile(key, BlockSignature.Read(input));
+        }
+
+        using var held = new MemoryStream();
+        await HoldAsync(input, held, name, cancellation);
+        return new SignatureFile(key, BlockSignature.Parse(held.GetBuffer().AsMemory(0, (int)held.Length)));
+    }
+
+    // A stream that goes on for ever is refused at the bound of a signature.
+    private static async Task HoldAsync(Stream input, MemoryStream held, string name, CancellationToken cancellation)
+    {
+        const int longest = 1 << 30;
         var buffer = new byte[256 << 10];
         int read;
         while ((read = await input.ReadAsync(buffer, cancellation)) > 0)
         {
-            if (bytes.Length + read >= longest - buffer.Length || (bytes.Length == 0 && !buffer.AsSpan(0, read).StartsWith(Magic[..Math.Min(read, Magic.Length)])))
+            if (held.Length + read > longest)
             {
-                throw new DeltaFormatException($"{name} is no signature file. Make one with `mirror delta sign`.");
+                throw new DeltaFormatException($"{name} is longer than any signature that comes through a pipe. Give a file.");
             }
 
-            bytes.Write(buffer, 0, read);
+            held.Write(buffer, 0, read);
         }
-
-        if (bytes.Length < HeaderLength)
-        {
-            throw new DeltaFormatException($"The signature {name} is cut short: {bytes.Length} bytes are less than its header. Sign the file again.");
-        }
-
-        var stored = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
-        return new SignatureFile(new BlockKey(BinaryPrimitives.ReadUInt64LittleEndian(stored.Span[8..])), BlockSignature.Parse(stored[HeaderLength..]));
     }
 }
