@@ -7,7 +7,8 @@ namespace Mirror.Leadership.Membership;
 /// <summary>
 /// Finds out when the cluster has come apart into two that don't know each other: a member started while it was cut off begins a cluster alone, and the
 /// actor system never joins two. So members that are missing are asked now and then with whom they are. The smaller side (or, of equals, the one without the
-/// first member in order) starts anew, and joins the other.
+/// first member in order) starts anew, and joins the other. So does, whatever the sizes, a member that the others have let in and that knows none of them: on a busy
+/// machine their welcome came after it had stopped waiting and begun a cluster alone, and what it hears of theirs it ignores from then on.
 /// </summary>
 internal sealed class IslandActor : ReceiveActor, IWithTimers
 {
@@ -69,22 +70,27 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
         var mine = cluster.SelfUniqueAddress.Uid.ToString(CultureInfo.InvariantCulture);
         var theyKnowMe = there.Any(parts => parts[0] == plan.Self.Name && parts[1] == mine);
         var theyAreHere = there.Any(parts => here.Contains((parts[0], parts[1])));
-        if (there.Count == 0 || here.Count == 0 || theyKnowMe || theyAreHere)
+        var missedTheirWelcome = theyKnowMe && !there.Any(parts => parts[0] != plan.Self.Name && IsListed(parts[0], parts[1]));
+        if (there.Count == 0 || here.Count == 0 || ((theyKnowMe || theyAreHere) && !missedTheirWelcome))
         {
             // One cluster whose members are only just finding each other again.
             agreed = 0;
             return;
         }
 
-        var giveWay = there.Count != here.Count ? there.Count > here.Count : First(there.Select(parts => parts[0])) < First(here.Select(member => member.Name));
+        var giveWay = missedTheirWelcome || (there.Count != here.Count ? there.Count > here.Count : First(there.Select(parts => parts[0])) < First(here.Select(member => member.Name)));
 
         // Twice in a row: what is seen in the middle of a change is not acted on.
         agreed = giveWay ? agreed + 1 : 0;
         if (agreed == 2)
         {
-            startAnew([.. there.Select(parts => parts[0]).Where(name => plan.Config.Members.ContainsKey(name))]);
+            startAnew([.. there.Select(parts => parts[0]).Where(name => name != plan.Self.Name && plan.Config.Members.ContainsKey(name))]);
         }
     }
+
+    /// <summary>Known in this incarnation, in whatever state: also as unreachable, or on its way out.</summary>
+    private bool IsListed(string name, string incarnation) => cluster.State.Members.Any(member =>
+        plan.NameOf(member.Address) == name && member.UniqueAddress.Uid.ToString(CultureInfo.InvariantCulture) == incarnation);
 
     private int First(IEnumerable<string> names) => names.Select(name => plan.Order.TakeWhile(other => other != name).Count()).Min();
 

@@ -111,6 +111,36 @@ public sealed class ClusterTests(ITestOutputHelper output) : IAsyncLifetime, IDi
     }
 
     [Fact]
+    public async Task A_member_that_was_let_in_and_did_not_hear_it_gives_its_own_cluster_up()
+    {
+        await StartAsync("a");
+        await LocalCluster.UntilAsync(() => StateOf("a", "a") == "up", "a");
+        using var identity = cluster.Identity("b");
+        var plan = new ClusterPlan(cluster.Config, cluster.Config.Members["b"]);
+        var system = ActorSystem.Create("mirror", ActorSystemSetup.Create(
+            BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString("akka.loggers = []").WithFallback(plan.Settings([]))),
+            new DotNettySslSetup(identity.Certificate, suppressValidation: true, requireMutualAuthentication: true)));
+        try
+        {
+            // It asks a to be let in, and is out of patience before the answer is there.
+            var own = Cluster.Get(system);
+            own.Join(plan.AddressOf("a"));
+            own.Join(own.SelfAddress);
+            await LocalCluster.UntilAsync(() => StateOf("a", "b") == "up", "b, as a sees it");
+            Assert.Equal("b", plan.NameOf(Assert.Single(own.State.Members).Address));
+            var anew = new TaskCompletionSource<IReadOnlyList<string>>();
+
+            system.ActorOf(Props.Create(() => new IslandActor(plan, others => anew.TrySetResult(others))), IslandActor.Name);
+
+            Assert.Equal(["a"], await anew.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+        }
+        finally
+        {
+            await system.Terminate();
+        }
+    }
+
+    [Fact]
     public async Task A_port_that_is_taken_is_said_so()
     {
         using var taken = new TcpListener(System.Net.IPAddress.Loopback, cluster.Config.Members["a"].ClusterPort);
