@@ -9,8 +9,8 @@ internal sealed class ContentView(Stream content) : IDisposable
     public const int MaxPiece = GapMatcher.MaxSurroundings;
 
     // Edits are often far apart: what is read beside the piece is mostly read in vain.
-    private const int Before = 4 << 10;
-    private const int UsualRead = 16 << 10;
+    private const int Before = 512;
+    private const int UsualRead = 4 << 10;
 
     private readonly byte[] _buffer = ArrayPool<byte>.Shared.Rent(Before + MaxPiece);
     private long _from;

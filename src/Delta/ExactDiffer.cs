@@ -9,10 +9,14 @@ namespace Mirror.Delta;
 /// </summary>
 internal sealed class ExactDiffer : IDisposable
 {
-    private const int ComparePiece = 4 << 10;
+    // Contents are compared in pieces: small ones first, for most matches end soon.
+    private const int FirstPiece = 256;
+    private const int LongestPiece = 64 << 10;
 
     // A gap is matched with what stood in its place and this much on both sides, where a moved line may be.
     private const int MaxMargin = 4 << 10;
+
+    private const int MinAround = 64;
 
     // Less is not worth a search.
     private const int MinSearched = 16;
@@ -113,8 +117,8 @@ internal sealed class ExactDiffer : IDisposable
 
     private long Match(ReadOnlySpan<byte> run, long expected, long lowest, long highest)
     {
-        // As much as can be searched around where the run is expected: in proportion, for indexing it takes time too.
-        int around = Math.Min((GapMatcher.MaxSurroundings - run.Length) / 2, MaxMargin / 4 + (4 * run.Length));
+        // In proportion, for indexing takes time too. What moved farther is among the leftovers.
+        int around = Math.Min((GapMatcher.MaxSurroundings - run.Length) / 2, MinAround + (2 * run.Length));
         expected = Math.Clamp(expected, lowest, highest);
         long from = Math.Clamp(expected - around, lowest, highest);
         long to = Math.Clamp(expected + run.Length + around, from, highest);
@@ -127,9 +131,10 @@ internal sealed class ExactDiffer : IDisposable
 
     private long CommonAhead(long source, long target, long limit)
     {
-        for (long done = 0; done < limit;)
+        int longest = FirstPiece;
+        for (long done = 0; done < limit; longest = Math.Min(2 * longest, LongestPiece))
         {
-            int piece = (int)Math.Min(limit - done, ComparePiece);
+            int piece = (int)Math.Min(limit - done, longest);
             int common = _source.Read(source + done, piece).CommonPrefixLength(_target.Read(target + done, piece));
             done += common;
             if (common < piece)
@@ -142,9 +147,10 @@ internal sealed class ExactDiffer : IDisposable
 
     private long CommonBehind(long source, long target, long limit)
     {
-        for (long done = 0; done < limit;)
+        int longest = FirstPiece;
+        for (long done = 0; done < limit; longest = Math.Min(2 * longest, LongestPiece))
         {
-            int piece = (int)Math.Min(limit - done, ComparePiece);
+            int piece = (int)Math.Min(limit - done, longest);
             int common = CommonSuffix.Length(_source.Read(source - done - piece, piece), _target.Read(target - done - piece, piece));
             done += common;
             if (common < piece)

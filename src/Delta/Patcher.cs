@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Mirror.Delta;
 
 /// <summary>
-/// Basis + delta → target. Pieces are gathered in one of two buffers; while a full one is hashed on another thread it is written by this one, and the other fills.
+/// Basis + delta → target. Pieces are gathered in one of two buffers; while a full one is hashed and written, partly on another thread, the other fills.
 /// </summary>
 internal sealed class Patcher : IAsyncDisposable
 {
@@ -13,7 +13,7 @@ internal sealed class Patcher : IAsyncDisposable
     private readonly Stream _basis;
     private readonly DeltaReader _delta;
     private readonly ContentHasher _hasher;
-    private readonly BackgroundWork _hashing = new();
+    private readonly BackgroundWork _aside = new();
     private byte[] _filling;
     private byte[] _full;
     private int _filled;
@@ -35,25 +35,37 @@ internal sealed class Patcher : IAsyncDisposable
         Stream basis, Stream delta, Stream target, long maxLength, WholeHash hash, CancellationToken cancellation)
     {
         await using Patcher patcher = new(basis, delta, maxLength, hash);
+        // Two threads, about as busy: SHA-256 outweighs reading and writing together, a quick hash does not.
+        bool writesAside = hash != WholeHash.Sha256;
         long written = 0;
         while (patcher.Fill())
         {
             cancellation.ThrowIfCancellationRequested();
             ReadOnlyMemory<byte> full = patcher._filling.AsMemory(0, patcher._filled);
-            // Waits for the other buffer's hash first: so that one is free afterwards.
-            await patcher._hashing.DrainAsync();
-            patcher._hashing.Start(full.Length, () => patcher._hasher.Append(full.Span));
-            target.Write(full.Span);
+            // Waits for the other buffer first: so that one is free afterwards.
+            await patcher._aside.DrainAsync();
+            patcher._aside.Start(full.Length, () =>
+            {
+                patcher._hasher.Append(full.Span);
+                if (writesAside)
+                {
+                    target.Write(full.Span);
+                }
+            });
+            if (!writesAside)
+            {
+                target.Write(full.Span);
+            }
             written += full.Length;
             (patcher._filling, patcher._full) = (patcher._full, patcher._filling);
         }
-        await patcher._hashing.DrainAsync();
+        await patcher._aside.DrainAsync();
         return (written, patcher._hasher.Finish());
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _hashing.DrainAsync();
+        await _aside.DrainAsync();
         _hasher.Dispose();
         _delta.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
