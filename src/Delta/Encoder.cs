@@ -118,16 +118,16 @@ internal sealed class Encoder
             at = Math.Max(at, window.Length - _blockLength);
             return false;
         }
-        bool mayBeKnown = false;
+        bool isKnown = false;
         if (!_rolling)
         {
             _sum = RollingSum.Of(window.Slice(at, _blockLength));
             _rolling = true;
-            mayBeKnown = _table.MayContain(_sum);
+            isKnown = _table.Contains(_sum);
         }
-        while (mayBeKnown || _table.Roll(window, _leavingWeight, ref at, ref _sum))
+        while (isKnown || _table.Roll(window, _leavingWeight, ref at, ref _sum))
         {
-            mayBeKnown = false;
+            isKnown = false;
             int block = _table.Find(_sum, window.Slice(at, _blockLength));
             if (block >= 0)
             {

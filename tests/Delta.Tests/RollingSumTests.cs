@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using CsCheck;
 
 namespace Mirror.Delta.Tests;
@@ -18,6 +19,19 @@ public sealed class RollingSumTests
                 }
             },
             iter: 200);
+
+    [Fact]
+    public void Sliding_by_eight_yields_what_eight_slides_yield() =>
+        Gen.Select(Gen.Byte.Array[9, 300], Gen.Int[1, 292]).Sample(
+            (content, length) =>
+            {
+                length = Math.Min(length, content.Length - 8);
+                uint sum = RollingSum.Of(content.AsSpan(0, length));
+                Vector256<uint> sums = RollingSum.SlideEight(ref sum, ref content[0], ref content[length], Vector256.Create(RollingSum.LeavingWeight(length)));
+                Assert.Equal(Enumerable.Range(1, 8).Select(at => RollingSum.Of(content.AsSpan(at, length))), Enumerable.Range(0, 8).Select(i => sums[i]));
+                Assert.Equal(sums[7], sum);
+            },
+            iter: 500);
 
     [Fact]
     public void The_sum_is_the_number_whose_digits_are_the_bytes() =>
