@@ -66,6 +66,18 @@ public static class FileDelta
         Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256) =>
         Patcher.RunAsync(basis, delta, target, maxLength, hash, cancellation);
 
+    /// <summary>Reads a delta without its basis: every operation is checked, nothing is built. Returns the length of what it yields.</summary>
+    /// <exception cref="DeltaFormatException">As when it is applied; of copies only those that no basis could have are refused.</exception>
+    public static long Measure(Stream delta, long maxLength, CancellationToken cancellation)
+    {
+        using DeltaReader reader = new(delta, DeltaOp.MaxExtent, maxLength);
+        while (reader.Next() is { IsEnd: false })
+        {
+            cancellation.ThrowIfCancellationRequested();
+        }
+        return reader.Yield;
+    }
+
     /// <summary>
     /// Derives new→old from old→new with both contents at hand, without a second search: forward copies turn into reverse copies,
     /// grown byte by byte beyond the borders of pieces; what is left of the old content is matched with what is left of the new one, and the rest are literals.

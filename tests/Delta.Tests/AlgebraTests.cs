@@ -18,6 +18,10 @@ public sealed class AlgebraTests
         Contents.History(2).Sample(h => Assert.Equal(h[1], Apply(h[0], EncodeExact(h[0], h[1]))), iter: 4 * Cases);
 
     [Fact]
+    public void A_delta_measures_what_it_yields() =>
+        Contents.History(2).Sample(h => Assert.Equal(h[1].Length, FileDelta.Measure(new MemoryStream(Encode(h[0], h[1])), h[1].Length, default)), iter: Cases);
+
+    [Fact]
     public void An_exact_delta_inverts_and_composes_like_any_other() =>
         Contents.History(3).Sample(
             h =>

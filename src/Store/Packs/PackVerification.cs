@@ -62,54 +62,21 @@ public static class PackVerification
         try
         {
             await using var delta = pack.OpenDelta(blob.Hash);
-            var (length, sha256) = await FileDelta.ApplyAsync(basis ?? new AnyContent(), delta, Stream.Null, blob.Size, cancellation);
+            var (length, hash) = basis is null
+                ? (FileDelta.Measure(delta, blob.Size, cancellation), blob.Hash)
+                : Known(await FileDelta.ApplyAsync(basis, delta, Stream.Null, blob.Size, cancellation));
             if (length != blob.Size)
             {
                 return $"it yields {length} bytes.";
             }
 
-            return basis is null || ContentHash.From(sha256) == blob.Hash ? null : $"it yields the content {ContentHash.From(sha256)}.";
+            return hash == blob.Hash ? null : $"it yields the content {hash}.";
         }
         catch (Exception e) when (e is DeltaFormatException or PackFormatException)
         {
             return e.Message;
         }
-    }
 
-    /// <summary>In place of a basis that is not at hand: as long as any may be, and nothing in it.</summary>
-    private sealed class AnyContent : Stream
-    {
-        public override bool CanRead => true;
-        public override bool CanSeek => true;
-        public override bool CanWrite => false;
-        public override long Length => 1L << 60;
-        public override long Position { get; set; }
-
-        public override int Read(Span<byte> buffer)
-        {
-            buffer.Clear();
-            Position += buffer.Length;
-            return buffer.Length;
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
-            cancellationToken.IsCancellationRequested ? ValueTask.FromCanceled<int>(cancellationToken) : new ValueTask<int>(Read(buffer.Span));
-
-        public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-        {
-            SeekOrigin.Begin => offset,
-            SeekOrigin.Current => Position + offset,
-            _ => Length + offset,
-        };
-
-        public override void Flush()
-        {
-        }
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        static (long Length, ContentHash Hash) Known((long Length, byte[] Sha256) applied) => (applied.Length, ContentHash.From(applied.Sha256));
     }
 }
