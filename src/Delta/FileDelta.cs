@@ -21,7 +21,7 @@ public static class FileDelta
     /// <summary>Reads <paramref name="target"/> once, writes the delta from the signed basis (none: literals), and returns its digest.</summary>
     /// <param name="key">The key the basis was signed with; another one finds nothing and costs only bytes.</param>
     /// <remarks>
-    /// Memory: a window of 4 MiB (4 blocks if that is more; less for a short content), about half a MiB of output, the new signature, and for the basis 14 to 28 bytes
+    /// Memory: a window of 4 MiB (4 blocks if that is more; less for a short content), about half a MiB of output, the new signature, and for the basis 16 to 32 bytes
     /// a block beside its signature.
     /// </remarks>
     public static Task<ContentDigest> EncodeAsync(

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Mirror.Delta;
 
@@ -102,7 +103,12 @@ internal static class RollingSum
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Eight(ref byte first)
     {
-        Vector128<ushort> wide = Vector128.WidenLower(Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref first)).AsByte());
+        Vector128<byte> bytes = Vector128.CreateScalarUnsafe(Unsafe.ReadUnaligned<ulong>(ref first)).AsByte();
+        if (Avx2.IsSupported)
+        {
+            return Avx2.ConvertToVector256Int32(bytes).AsUInt32();
+        }
+        Vector128<ushort> wide = Vector128.WidenLower(bytes);
         return Vector256.Create(Vector128.WidenLower(wide), Vector128.WidenUpper(wide));
     }
 
