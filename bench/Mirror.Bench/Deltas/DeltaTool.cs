@@ -47,6 +47,8 @@ internal sealed record DeltaTool(string Name, string Program, Func<DeltaFiles, D
     [
         new("mirror", mirror, files => Mirror(mirror, files, []), MakesReverse: true),
         new("mirror --basis", mirror, files => Mirror(mirror, files, ["--basis", files.Old]), MakesReverse: true),
+        new("mirror --quick", mirror, files => Mirror(mirror, files, ["--quick"]), MakesReverse: true),
+        new("mirror --quick --basis", mirror, files => Mirror(mirror, files, ["--quick", "--basis", files.Old]), MakesReverse: true),
         new("rdiff", "rdiff", files => Rdiff(files, [])),
         new("rdiff -b 2048", "rdiff", files => Rdiff(files, ["-b", "2048"])),
         new("xdelta3 -1", "xdelta3", Xdelta),
