@@ -18,7 +18,12 @@ public sealed class HoleStreamTests
             using var stream = new HoleStream(Open(directory["f"]));
             foreach (var (kind, at, length) in operations)
             {
-                Do(model, kind, at, length);
+                // An empty write does nothing to a file, wherever it stands; a stream in memory grows to there.
+                if (length > 0 || kind is not (1 or 2))
+                {
+                    Do(model, kind, at, length);
+                }
+
                 Do(stream, kind, at, length);
                 Assert.Equal((model.Length, model.Position), (stream.Length, stream.Position));
             }
