@@ -15,23 +15,8 @@ namespace Mirror.Store.Versions;
 /// </summary>
 internal sealed class VersionIndex : IDisposable
 {
-    private const int SchemaVersion = 1;
     private const int SqliteCorrupt = 11;
     private const int SqliteNotADatabase = 26;
-
-    private const string Schema = """
-        CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-        CREATE TABLE versions (epoch INTEGER, sequence INTEGER, record BLOB NOT NULL, received INTEGER NOT NULL, note TEXT NOT NULL, staged INTEGER NOT NULL,
-            PRIMARY KEY (epoch, sequence)) WITHOUT ROWID;
-        CREATE TABLE packs (from_epoch INTEGER, from_sequence INTEGER, to_epoch INTEGER, to_sequence INTEGER,
-            file TEXT NOT NULL, partial INTEGER NOT NULL, bytes INTEGER NOT NULL,
-            PRIMARY KEY (from_epoch, from_sequence, to_epoch, to_sequence)) WITHOUT ROWID;
-        CREATE TABLE slots (name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, sequence INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE entries (path BLOB PRIMARY KEY, entry BLOB NOT NULL) WITHOUT ROWID;
-        CREATE TABLE stat_keys (path BLOB PRIMARY KEY, device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
-            mtime INTEGER NOT NULL, ctime INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE signatures (hash BLOB PRIMARY KEY, signature BLOB NOT NULL) WITHOUT ROWID;
-        """;
 
     private readonly SqliteConnection connection;
     private readonly Lock gate = new();
@@ -63,7 +48,7 @@ internal sealed class VersionIndex : IDisposable
         {
             connection.Open();
             index.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE;");
-            index.Prepare(path, site, blockSeed);
+            IndexSchema.BringUpToDate(connection, IndexSchema.Steps, rows => Begin(rows, site, blockSeed));
             return index;
         }
         catch (SqliteException error)
@@ -169,35 +154,13 @@ internal sealed class VersionIndex : IDisposable
 
     public void Dispose() => connection.Dispose();
 
-    private void Prepare(string path, string site, ulong blockSeed)
+    private static void Begin(IndexChange rows, string site, ulong blockSeed)
     {
-        using var version = connection.CreateCommand();
-        version.CommandText = "PRAGMA user_version";
-        var found = (long)version.ExecuteScalar()!;
-        if (found > SchemaVersion)
-        {
-            throw new StoreException($"The index {path} has schema {found}; this program knows {SchemaVersion}. Use the newer program that wrote it.");
-        }
-
-        if (found == SchemaVersion)
-        {
-            return;
-        }
-
-        // user_version is part of the transaction: either the whole schema is there or none of it.
-        using var transaction = connection.BeginTransaction();
-        using (var rows = new IndexChange(connection, transaction))
-        {
-            rows.Execute(Schema);
-            rows.SetMeta("site", site);
-            rows.SetMeta("block_seed", blockSeed.ToString(CultureInfo.InvariantCulture));
-            rows.SetMode(StoreMode.Holding, "");
-            rows.SetHead(default);
-            rows.SetOperation(Guid.Empty);
-            rows.Execute($"PRAGMA user_version = {SchemaVersion}");
-        }
-
-        transaction.Commit();
+        rows.SetMeta("site", site);
+        rows.SetMeta("block_seed", blockSeed.ToString(CultureInfo.InvariantCulture));
+        rows.SetMode(StoreMode.Holding, "");
+        rows.SetHead(default);
+        rows.SetOperation(Guid.Empty);
     }
 
     /// <summary>What SQLite has to complain of (a full disk, a damaged page) becomes the store's own error, which says whose index it is and what to do.</summary>
