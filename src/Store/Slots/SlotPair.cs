@@ -4,7 +4,25 @@ using Mirror.Store.Versions;
 namespace Mirror.Store.Slots;
 
 /// <summary>Says beside a slot what is in it, so that slots describe themselves when the index is lost.</summary>
-internal sealed record SlotMarker(string Version, string Root, string Chain);
+/// <param name="Record">The version's whole record, in base64; of stores of an older program there is none.</param>
+internal sealed record SlotMarker(string Version, string Root, string Chain, string? Record = null)
+{
+    public static SlotMarker Of(VersionRecord version) =>
+        new(version.Id.ToString(), version.Root.ToString(), version.Chain.ToString(), Convert.ToBase64String(IndexRecords.Bytes(version)));
+
+    /// <summary>Null when the marker has none, or one that does not go with what it says otherwise.</summary>
+    public VersionRecord? ReadRecord()
+    {
+        try
+        {
+            return Record is not null && IndexRecords.ParseVersion(Convert.FromBase64String(Record)) is var record && Of(record) == this ? record : null;
+        }
+        catch (Exception error) when (error is FormatException or InvalidDataException)
+        {
+            return null;
+        }
+    }
+}
 
 /// <summary>
 /// The two trees and the link that says which one is live. The link is the truth: nothing else records what is current.
@@ -12,6 +30,8 @@ internal sealed record SlotMarker(string Version, string Root, string Chain);
 /// </summary>
 internal sealed class SlotPair(string directory, IStoreDisk disk)
 {
+    private const int MaxMarkerBytes = 16 << 20;
+
     public static IReadOnlyList<string> Names { get; } = ["a", "b"];
 
     public string SlotsDirectory { get; } = Path.Combine(directory, "slots");
@@ -77,8 +97,7 @@ internal sealed class SlotPair(string directory, IStoreDisk disk)
 
     public void WriteMarker(string slot, VersionRecord version) => disk.ReplaceFile(
         "slot marker", MarkerPath(slot),
-        JsonSerializer.SerializeToUtf8Bytes(
-            new SlotMarker(version.Id.ToString(), version.Root.ToString(), version.Chain.ToString()), JournalJson.Default.SlotMarker));
+        JsonSerializer.SerializeToUtf8Bytes(SlotMarker.Of(version), JournalJson.Default.SlotMarker));
 
     public void RemoveMarker(string slot) => disk.DeleteFile("slot marker: delete", MarkerPath(slot));
 
@@ -87,8 +106,9 @@ internal sealed class SlotPair(string directory, IStoreDisk disk)
     {
         try
         {
-            return File.Exists(MarkerPath(slot))
-                ? JsonSerializer.Deserialize(File.ReadAllBytes(MarkerPath(slot)), JournalJson.Default.SlotMarker)
+            return File.Exists(MarkerPath(slot)) && new FileInfo(MarkerPath(slot)).Length <= MaxMarkerBytes
+                && JsonSerializer.Deserialize(File.ReadAllBytes(MarkerPath(slot)), JournalJson.Default.SlotMarker) is { Version: not null, Root: not null, Chain: not null } marker
+                ? marker
                 : null;
         }
         catch (JsonException)

@@ -2,6 +2,7 @@ using System.Buffers;
 using Microsoft.Data.Sqlite;
 using Mirror.Delta;
 using Mirror.Store.Manifests;
+using Mirror.Store.Rebuilding;
 using Mirror.Store.Tree;
 
 namespace Mirror.Store.Versions;
@@ -10,24 +11,66 @@ namespace Mirror.Store.Versions;
 internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction transaction) : IDisposable
 {
     private readonly Dictionary<string, SqliteCommand> prepared = [];
+    private readonly Dictionary<VersionId, VersionRow?> versions = [];
+    private (StoreMode Mode, string LiveRoot)? mode;
+
+    /// <summary>The new head; null when this transaction sets none.</summary>
+    public VersionId? Head { get; private set; }
+
+    /// <summary>How the head's manifest changes.</summary>
+    public ManifestDelta Entries { get; private set; } = new([], []);
+
+    /// <summary>What the facts beside the index become; null when they stay as they are.</summary>
+    public StoreFacts? Applied(StoreFacts facts)
+    {
+        if (mode is null && versions.All(version => facts.NoteOf(version.Key) == (version.Value?.Note ?? "")))
+        {
+            return null;
+        }
+
+        var notes = new SortedDictionary<string, string>(facts.Notes, StringComparer.Ordinal);
+        foreach (var (id, row) in versions)
+        {
+            notes.Remove(id.ToString());
+            if (row is { Note.Length: > 0 })
+            {
+                notes.Add(id.ToString(), row.Note);
+            }
+        }
+
+        return facts with { Mode = mode?.Mode ?? facts.Mode, LiveRoot = mode?.LiveRoot ?? facts.LiveRoot, Notes = notes };
+    }
 
     public void SetMeta(string key, string value) => Run("INSERT OR REPLACE INTO meta VALUES ($0, $1)", key, value);
 
     public void SetMode(StoreMode mode, string liveRoot)
     {
+        this.mode = (mode, liveRoot);
         SetMeta("mode", mode.ToString());
         SetMeta("live_root", liveRoot);
     }
 
-    public void SetHead(VersionId head) => SetMeta("head", head.ToString());
+    public void SetHead(VersionId head)
+    {
+        Head = head;
+        SetMeta("head", head.ToString());
+    }
 
     /// <summary>The operation of the journal that this transaction makes happen.</summary>
     public void SetOperation(Guid operation) => SetMeta("operation", operation.ToString());
 
-    public void PutVersion(VersionRow row) => Run("INSERT OR REPLACE INTO versions VALUES ($0, $1, $2, $3, $4, $5)",
-        (long)row.Record.Id.Epoch, (long)row.Record.Id.Sequence, IndexRecords.Bytes(row.Record), row.Received.ToUnixTimeMilliseconds(), row.Note, row.Staged ? 1L : 0L);
+    public void PutVersion(VersionRow row)
+    {
+        versions[row.Record.Id] = row;
+        Run("INSERT OR REPLACE INTO versions VALUES ($0, $1, $2, $3, $4, $5)",
+            (long)row.Record.Id.Epoch, (long)row.Record.Id.Sequence, IndexRecords.Bytes(row.Record), row.Received.ToUnixTimeMilliseconds(), row.Note, row.Staged ? 1L : 0L);
+    }
 
-    public void DeleteVersion(VersionId id) => Run("DELETE FROM versions WHERE epoch = $0 AND sequence = $1", (long)id.Epoch, (long)id.Sequence);
+    public void DeleteVersion(VersionId id)
+    {
+        versions[id] = null;
+        Run("DELETE FROM versions WHERE epoch = $0 AND sequence = $1", (long)id.Epoch, (long)id.Sequence);
+    }
 
     public void ClearStaged() => Run("UPDATE versions SET staged = 0 WHERE staged != 0");
 
@@ -41,8 +84,10 @@ internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction
 
     public void DeleteSlot(string name) => Run("DELETE FROM slots WHERE name = $0", name);
 
+    /// <summary>Once in a transaction.</summary>
     public void ChangeEntries(ManifestDelta changes)
     {
+        Entries = changes;
         foreach (var path in changes.Removed)
         {
             Run("DELETE FROM entries WHERE path = $0", path.Bytes.ToArray());

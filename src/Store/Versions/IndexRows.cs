@@ -32,4 +32,8 @@ internal sealed record IndexContents(
     IReadOnlyList<VersionRow> Versions,
     IReadOnlyList<PackRow> Packs,
     IReadOnlyDictionary<string, VersionId> Slots,
-    Manifest HeadManifest);
+    Manifest HeadManifest)
+{
+    /// <summary>Null in an empty store, and in an index that lost it.</summary>
+    public VersionRecord? HeadRecord => Versions.FirstOrDefault(row => row.Record.Id == Head)?.Record;
+}

@@ -11,6 +11,12 @@ public sealed class MissingContentException(string message, IReadOnlyList<Conten
     public IReadOnlyList<ContentHash> Hashes { get; } = hashes;
 }
 
+/// <summary>Another process has the store open. Waiting for it may be all that is needed.</summary>
+public sealed class StoreInUseException(string message, Exception? inner = null) : StoreException(message, inner);
+
+/// <summary>The store is open only to be read, or lies where nothing can be written.</summary>
+public sealed class ReadOnlyStoreException(string message, Exception? inner = null) : StoreException(message, inner);
+
 /// <param name="Restorable">Every byte of it can be rebuilt from this store alone (while capturing: as of the last capture).</param>
 /// <param name="Note">Empty, or why the version is special: <c>unhealthy: …</c>, <c>diverged: …</c>.</param>
 public sealed record KeptVersion(VersionRecord Record, bool Restorable, string Note);

@@ -3,6 +3,9 @@ using Mirror.Store.Manifests;
 
 namespace Mirror.Store.Versions;
 
+/// <summary>What is on disk and what the index says do not fit together.</summary>
+internal sealed class UnfitIndexException(string message) : StoreException(message);
+
 /// <summary>All that is known of the store at one moment. Immutable; an operation that succeeded swaps it whole, so readers need no lock.</summary>
 internal sealed record StoreState
 {
@@ -24,22 +27,22 @@ internal sealed record StoreState
         : Mode == StoreMode.CapturingSlot ? CurrentSlot
         : Slots.OrderBy(pair => pair.Key == CurrentSlot).First(pair => pair.Value == Head.Id).Key;
 
-    /// <exception cref="StoreException">What is on disk and what the index says do not fit together.</exception>
+    /// <exception cref="UnfitIndexException"/>
     public static StoreState From(IndexContents index, string? currentSlot, string directory)
     {
         VersionRecord? RecordOf(VersionId id, string what) => id.IsNone ? null
             : index.Versions.FirstOrDefault(row => row.Record.Id == id)?.Record
-                ?? throw new StoreException($"The index of {directory} has no record of version {id}, its {what}. Move the store away and let this node fetch the site again.");
+                ?? throw new UnfitIndexException($"The index of {directory} has no record of version {id}, its {what}. Move the store away and let this node fetch the site again.");
 
         var current = index.Mode == StoreMode.CapturingSlot ? index.Head
             : currentSlot is null ? default
             : index.Slots.TryGetValue(currentSlot, out var inSlot) ? inSlot
-            : throw new StoreException(
+            : throw new UnfitIndexException(
                 $"{directory}/current points to slot {currentSlot}, which the index does not know. Point it to the other slot if that is whole, or move the store away and let this node fetch the site again.");
         var head = RecordOf(index.Head, "head");
         if (head is not null && index.HeadManifest.Root != head.Root)
         {
-            throw new StoreException(
+            throw new UnfitIndexException(
                 $"The manifest of {head.Id} in {directory}/index.db has root {index.HeadManifest.Root}, not {head.Root}: the index is damaged. Move the store away and let this node fetch the site again.");
         }
 

@@ -13,62 +13,19 @@ namespace Mirror.Store.Versions;
 /// commit: a committed transaction is the moment an operation has happened. Manifests of other versions are not here but in the packs.
 /// Callers serialise changes; reads of signatures and stat keys take the same lock.
 /// </summary>
-internal sealed class VersionIndex : IDisposable
+internal sealed partial class VersionIndex : IDisposable
 {
-    private const int SqliteCorrupt = 11;
-    private const int SqliteNotADatabase = 26;
-
     private readonly SqliteConnection connection;
     private readonly Lock gate = new();
 
-    private VersionIndex(SqliteConnection connection) => this.connection = connection;
-
-    /// <param name="create">Makes a new index for this site; otherwise one must be there.</param>
-    public static VersionIndex Open(string path, bool create, string site, ulong blockSeed)
-    {
-        if (create)
-        {
-            // SQLite would make it readable for everybody, and its log with the same mode.
-            using var own = new FileStream(path, new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-        }
-
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = path,
-            Mode = create ? SqliteOpenMode.ReadWriteCreate : SqliteOpenMode.ReadWrite,
-            Pooling = false,
-        }.ToString());
-        var index = new VersionIndex(connection);
-        try
-        {
-            connection.Open();
-            index.Execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA locking_mode = EXCLUSIVE;");
-            IndexSchema.BringUpToDate(connection, IndexSchema.Steps, rows => Begin(rows, site, blockSeed));
-            return index;
-        }
-        catch (SqliteException error)
-        {
-            index.Dispose();
-            throw index.Explained(error);
-        }
-        catch
-        {
-            index.Dispose();
-            throw;
-        }
-    }
-
-    /// <exception cref="StoreException">The file is damaged, though it opened as a database.</exception>
+    /// <exception cref="IndexDamagedException">The file is damaged, though it opened as a database.</exception>
     public IndexContents Load()
     {
         try
         {
-            return LoadAll();
+            var contents = LoadAll();
+            notes?.Know(contents);
+            return contents;
         }
         catch (Exception error) when (error is KeyNotFoundException or FormatException or ArgumentException or OverflowException or InvalidCastException or InvalidDataException or PackFormatException)
         {
@@ -81,8 +38,6 @@ internal sealed class VersionIndex : IDisposable
         lock (gate)
         {
             var meta = Read("SELECT key, value FROM meta", row => (Key: row.GetString(0), Value: row.GetString(1))).ToDictionary(pair => pair.Key, pair => pair.Value);
-            var entries = Read("SELECT entry FROM entries", row => IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0)));
-            entries.Sort((left, right) => left.Path.CompareTo(right.Path));
             return new IndexContents(
                 meta["site"],
                 ulong.Parse(meta["block_seed"], CultureInfo.InvariantCulture),
@@ -96,8 +51,23 @@ internal sealed class VersionIndex : IDisposable
                 Read("SELECT from_epoch, from_sequence, to_epoch, to_sequence, file, partial, bytes FROM packs",
                     row => new PackRow(Id(row, 0), Id(row, 2), row.GetString(4), row.GetInt64(5) != 0, row.GetInt64(6))),
                 Read("SELECT name, epoch, sequence FROM slots", row => (Name: row.GetString(0), Version: Id(row, 1))).ToDictionary(pair => pair.Name, pair => pair.Version),
-                entries.Count == 0 ? Manifest.Empty : Manifest.FromSorted(entries));
+                LoadManifest());
         }
+    }
+
+    private Manifest LoadManifest()
+    {
+        var entries = Read("SELECT entry FROM entries", row => IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0)));
+        entries.Sort((left, right) => left.Path.CompareTo(right.Path));
+        return entries.Count == 0 ? Manifest.Empty : Manifest.FromSorted(entries);
+    }
+
+    private VersionRecord LoadRecord(VersionId id)
+    {
+        var rows = Read(
+            string.Create(CultureInfo.InvariantCulture, $"SELECT record FROM versions WHERE epoch = {(long)id.Epoch} AND sequence = {(long)id.Sequence}"),
+            row => IndexRecords.ParseVersion(row.GetFieldValue<byte[]>(0)));
+        return rows.Count == 1 ? rows[0] : throw Damaged(new InvalidDataException($"it has no record of its head {id}"));
     }
 
     public Dictionary<EntryPath, StatKey> LoadStatKeys()
@@ -120,8 +90,21 @@ internal sealed class VersionIndex : IDisposable
                 using var command = connection.CreateCommand();
                 command.CommandText = "SELECT signature FROM signatures WHERE hash = $hash";
                 command.Parameters.AddWithValue("$hash", hash.ToArray());
-                return command.ExecuteScalar() is byte[] bytes ? BlockSignature.Parse(bytes) : null;
+                return command.ExecuteScalar() is byte[] bytes ? Parsed(bytes) : null;
             });
+        }
+    }
+
+    /// <summary>A signature only saves work: one that cannot be read is none, and its content is sent whole.</summary>
+    private static BlockSignature? Parsed(byte[] bytes)
+    {
+        try
+        {
+            return BlockSignature.Parse(bytes);
+        }
+        catch (DeltaFormatException)
+        {
+            return null;
         }
     }
 
@@ -133,9 +116,14 @@ internal sealed class VersionIndex : IDisposable
         }
     }
 
-    /// <summary>Runs <paramref name="change"/> in one transaction; durable when this returns, undone when it throws.</summary>
+    /// <summary>Runs <paramref name="change"/> in one transaction; durable when this returns, undone when it throws. What a rebuild needs besides is written before it.</summary>
     public void Commit(IStoreDisk disk, string op, Action<IndexChange> change)
     {
+        if (notes is null)
+        {
+            throw new ReadOnlyStoreException($"The index {path} was opened only to be read: \"{op}\" is refused.");
+        }
+
         lock (gate)
         {
             Guarded(() =>
@@ -144,6 +132,7 @@ internal sealed class VersionIndex : IDisposable
                 using (var rows = new IndexChange(connection, transaction))
                 {
                     change(rows);
+                    notes.Follow(disk, rows, LoadRecord, LoadManifest);
                 }
 
                 disk.Change($"{op}: commit", transaction.Commit);
@@ -152,15 +141,30 @@ internal sealed class VersionIndex : IDisposable
         }
     }
 
-    public void Dispose() => connection.Dispose();
-
-    private static void Begin(IndexChange rows, string site, ulong blockSeed)
+    public void Dispose()
     {
-        rows.SetMeta("site", site);
-        rows.SetMeta("block_seed", blockSeed.ToString(CultureInfo.InvariantCulture));
-        rows.SetMode(StoreMode.Holding, "");
-        rows.SetHead(default);
-        rows.SetOperation(Guid.Empty);
+        connection.Dispose();
+        if (copy is not null)
+        {
+            Directory.Delete(copy, recursive: true);
+        }
+    }
+
+    /// <summary>Makes what a rebuild needs say the same as the index, wherever it does not: after an interrupted operation, and in a store of an older program.</summary>
+    public void MendNotes(IStoreDisk disk, IndexContents contents) => notes!.Mend(disk, contents);
+
+    /// <summary>What is wrong with the pages of the file; null when nothing is. Reads all of it.</summary>
+    public string? FindFault()
+    {
+        try
+        {
+            var said = Read("PRAGMA integrity_check(1)", row => row.GetString(0));
+            return said is ["ok"] ? null : string.Join("; ", said);
+        }
+        catch (IndexDamagedException damaged)
+        {
+            return damaged.Message;
+        }
     }
 
     /// <summary>What SQLite has to complain of (a full disk, a damaged page) becomes the store's own error, which says whose index it is and what to do.</summary>
@@ -176,13 +180,19 @@ internal sealed class VersionIndex : IDisposable
         }
     }
 
-    private StoreException Explained(SqliteException error) => error.SqliteErrorCode is SqliteCorrupt or SqliteNotADatabase
-        ? Damaged(error)
-        : new StoreException($"The index {connection.DataSource} cannot be used: {error.Message.TrimEnd('.')}. Is the disk full, or read-only? Make room or mend it, and try again; what the store holds is as it was.", error);
+    private StoreException Explained(SqliteException error)
+    {
+        var explained = Explained(error, path);
+        if (explained is IndexDamagedException && notes is not null)
+        {
+            // Opening it may well succeed: not every page is read then.
+            using var suspicion = new FileStream(SuspicionOf(path), FileMode.OpenOrCreate);
+        }
 
-    private StoreException Damaged(Exception error) => new(
-        $"The index {connection.DataSource} is damaged ({error.Message.TrimEnd('.')}). Put it back from a backup, or move the store's directory away and begin anew: a node fetches the site from the others, `mirror save` makes a new store. The newest version's files lie in the old one, under current/.",
-        error);
+        return explained;
+    }
+
+    private IndexDamagedException Damaged(Exception error) => Damaged(error, path);
 
     private List<T> Read<T>(string sql, Func<SqliteDataReader, T> map) => Guarded(() => ReadRows(sql, map));
 
@@ -201,11 +211,4 @@ internal sealed class VersionIndex : IDisposable
     }
 
     private static VersionId Id(SqliteDataReader row, int column) => new((ulong)row.GetInt64(column), (ulong)row.GetInt64(column + 1));
-
-    private void Execute(string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
-    }
 }

@@ -45,6 +45,12 @@ public sealed partial class VersionStore
                 // After healing both slots say they hold the head, and the old one is not to be believed.
                 var healed = state.CurrentSlot is { } old && state.Slots[old] == head.Id ? old : null;
                 Touching();
+                if (healed is not null)
+                {
+                    // Before the link moves: afterwards nothing else would tell which of the two is the whole one.
+                    slots.RemoveMarker(healed);
+                }
+
                 slots.PointCurrentTo(slot);
                 index.Commit(disk, "flip", change =>
                 {
@@ -174,6 +180,7 @@ public sealed partial class VersionStore
     private async Task<PackRow> InstallAsync(PackRow row, Func<Stream, Task> write)
     {
         var path = Path.Combine(HistoryDirectory, row.File);
+        var received = state.Find(row.From > row.To ? row.From : row.To)?.Received ?? time.GetUtcNow();
         long bytes = 0;
         await disk.ChangeAsync("history: write pack", async () =>
         {
@@ -186,6 +193,10 @@ public sealed partial class VersionStore
             });
             await write(file);
             bytes = file.Length;
+
+            // A rebuilt index takes it for the time the newer of the two versions came.
+            await file.FlushAsync();
+            File.SetLastWriteTimeUtc(file.SafeFileHandle, received.UtcDateTime);
             file.Flush(flushToDisk: true);
         });
         disk.Rename("history: rename pack", path + ".tmp", path);

@@ -41,7 +41,7 @@ public sealed partial class VersionStore
             CheckDestination(destination);
             var manifest = ManifestOf(version);
             var record = state.Find(version)!.Record;
-            await new Restorer(catalogue, Sources, disk).RunAsync(record, manifest, destination, () => Reachable(state), progress, cancellation);
+            await new Restorer(catalogue, Sources, outside).RunAsync(record, manifest, destination, () => Reachable(state), progress, cancellation);
         },
         cancellation);
 

@@ -1,5 +1,6 @@
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
+using Mirror.Store.Rebuilding;
 using Mirror.Store.Slots;
 
 namespace Mirror.Store.Versions;
@@ -11,10 +12,12 @@ public sealed partial class VersionStore
     /// An operation has happened when its transaction is in the index. Before that a half-made slot is dropped, with whatever version lived in it, and the
     /// packs it would have added are removed: what is current was not touched.
     /// </summary>
-    private void Recover()
+    /// <param name="loaded">What the index says, when that was just read.</param>
+    private void Recover(IndexContents? loaded = null)
     {
-        var contents = index.Load();
+        var contents = loaded ?? index.Load();
         var entry = ReadJournal(contents);
+        index.MendNotes(disk, contents);
 
         disk.DeleteTree("recover: scratch", ScratchDirectory);
         foreach (var left in System.IO.Directory.EnumerateFiles(HistoryDirectory, "*.tmp"))
@@ -39,10 +42,37 @@ public sealed partial class VersionStore
             journal.Clear();
         }
 
+        MendMarkers();
         if (state.Current is { } current && current.Id == state.Head?.Id && state.Versions.Any(row => row.Staged))
         {
             index.Commit(disk, "recover: flipped", change => change.ClearStaged());
             state = state with { Versions = [.. state.Versions.Select(row => row with { Staged = false })] };
+        }
+    }
+
+    /// <summary>
+    /// A marker that is gone is written again, since the index knows what the slot holds. Not of a slot that holds the same as the current one: such a one was healed by making it
+    /// anew, and it lost its marker because it was the damaged one.
+    /// </summary>
+    private void MendMarkers()
+    {
+        foreach (var (slot, version) in state.Mode == StoreMode.Holding ? state.Slots : new Dictionary<string, VersionId>())
+        {
+            if (slots.ReadMarker(slot) is { Record: not null } || state.Find(version) is not { } row)
+            {
+                continue;
+            }
+
+            if (slot != state.CurrentSlot && version == state.Current?.Id)
+            {
+                index.Commit(disk, "recover: forget damaged slot", change => change.DeleteSlot(slot));
+                state = state with { Slots = state.Slots.Where(pair => pair.Key != slot).ToDictionary() };
+                slots.Drop(slot);
+            }
+            else
+            {
+                slots.WriteMarker(slot, row.Record);
+            }
         }
     }
 
@@ -74,18 +104,7 @@ public sealed partial class VersionStore
     /// <returns>What is still to be cleaned up.</returns>
     private JournalEntry? ForgetLostSlots(string? doubtful, JournalEntry? entry)
     {
-        var lost = state.Slots.Keys.Where(name => name == doubtful || !slots.Exists(name)).ToList();
-        if (state.CurrentSlot is { } current && (lost.Contains(current) || !slots.Exists(current)))
-        {
-            throw new StoreException(
-                $"{slots.PathOf(current)}, which {CurrentLink} points to, is gone or in doubt. If it was moved, move it back; else move the store away and let this node fetch the site again.");
-        }
-
-        if (state.Mode == StoreMode.CapturingSlot)
-        {
-            lost.AddRange(state.Slots.Keys.Where(name => name != state.CurrentSlot).Except(lost));
-        }
-
+        var lost = LostSlots(doubtful);
         if (lost.Count == 0)
         {
             return entry;
@@ -110,19 +129,29 @@ public sealed partial class VersionStore
         return entry;
     }
 
+    /// <exception cref="StoreException">The current one is among them.</exception>
+    private List<string> LostSlots(string? doubtful)
+    {
+        var lost = state.Slots.Keys.Where(name => name == doubtful || !slots.Exists(name)).ToList();
+        if (state.CurrentSlot is { } current && (lost.Contains(current) || !slots.Exists(current)))
+        {
+            throw new StoreException(
+                $"{slots.PathOf(current)}, which {CurrentLink} points to, is gone or in doubt. If it was moved, move it back; else move the store away and let this node fetch the site again.");
+        }
+
+        if (state.Mode == StoreMode.CapturingSlot)
+        {
+            lost.AddRange(state.Slots.Keys.Where(name => name != state.CurrentSlot).Except(lost));
+        }
+
+        return lost;
+    }
+
     /// <summary>The head becomes what is current; versions staged after it, and their packs, are taken back. Their forward packs are still in the inbox.</summary>
     private JournalEntry FallBack(List<string> lost, JournalEntry? entry)
     {
         var current = state.Current;
-        var manifest = current is null ? Manifest.Empty : state.Graph(catalogue).Find(current.Id, current.Root)
-            ?? TreeManifest.Read(slots.PathOf(state.CurrentSlot!), isPrivate);
-        if (current is not null && manifest.Root != current.Root)
-        {
-            throw new StoreException(
-                $"The manifest of {current.Id}, the current version, cannot be had from the packs, and the tree {slots.PathOf(state.CurrentSlot!)} differs from it (root {manifest.Root}, not {current.Root})."
-                + $"{catalogue.DescribeDamage()} Move the store away and let this node fetch the site again.");
-        }
-
+        var manifest = CurrentManifest();
         var staged = state.Versions.Where(row => row.Staged).ToList();
         var packs = state.Packs.Where(row => staged.Any(version => version.Record.Id == row.From)).ToList();
 
@@ -146,6 +175,24 @@ public sealed partial class VersionStore
             Slots = state.Slots.Where(pair => !lost.Contains(pair.Key)).ToDictionary(),
         };
         return cleaning;
+    }
+
+    /// <summary>From a pack that leads to it; else from its tree.</summary>
+    private Manifest CurrentManifest()
+    {
+        if (state.Current is not { } current)
+        {
+            return Manifest.Empty;
+        }
+
+        var manifest = state.Graph(catalogue).Find(current.Id, current.Root)
+            ?? new ManifestTrail(Directory, Site).Find(current)
+            ?? TreeManifest.Read(slots.PathOf(state.CurrentSlot!), isPrivate);
+        return manifest.Root == current.Root
+            ? manifest
+            : throw new StoreException(
+                $"The manifest of {current.Id}, the current version, cannot be had from the packs, and the tree {slots.PathOf(state.CurrentSlot!)} differs from it (root {manifest.Root}, not {current.Root})."
+                + $"{catalogue.DescribeDamage()} Move the store away and let this node fetch the site again.");
     }
 
     /// <summary>A slot the index does not know never became a version. A live root on its way to be a slot is never among them: see <see cref="UndoAdoption"/>.</summary>

@@ -24,7 +24,8 @@ namespace Mirror.Store.Versions;
 public sealed partial class VersionStore : IAsyncDisposable
 {
     private readonly IStoreDisk disk;
-    private readonly FileStream storeLock;
+    private readonly IStoreDisk outside;
+    private readonly StoreLock storeLock;
     private readonly VersionIndex index;
     private readonly SlotPair slots;
     private readonly Journal journal;
@@ -39,23 +40,34 @@ public sealed partial class VersionStore : IAsyncDisposable
     private bool disposed;
 
     private VersionStore(
-        string directory, string site, ulong blockSeed, IStoreDisk disk, FileStream storeLock, VersionIndex index, TimeProvider time, Func<EntryPath, bool> isPrivate)
+        string directory, string site, ulong blockSeed, IStoreDisk disk, StoreLock storeLock, VersionIndex index, TimeProvider time, Func<EntryPath, bool> isPrivate,
+        bool readOnly, IReadOnlyList<string> remarks)
     {
         Directory = directory;
         Site = site;
         BlockKey = new BlockKey(blockSeed);
-        this.disk = disk;
+        IsReadOnly = readOnly;
+        Remarks = remarks;
+        this.disk = readOnly ? new ReadOnlyDisk(disk, directory) : disk;
+        outside = disk;
         this.storeLock = storeLock;
         this.index = index;
         this.time = time;
         this.isPrivate = isPrivate;
-        slots = new SlotPair(directory, disk);
-        journal = new Journal(directory, disk);
+        slots = new SlotPair(directory, this.disk);
+        journal = new Journal(directory, this.disk);
         catalogue = new PackCatalogue(HistoryDirectory);
     }
 
     public string Directory { get; }
     public string Site { get; }
+
+    /// <summary>Nothing of the store can be changed; whatever would is refused.</summary>
+    public bool IsReadOnly { get; }
+
+    /// <summary>What opening found and did that a person must know: an index that was rebuilt, a store that cannot be written. Mostly empty.</summary>
+    public IReadOnlyList<string> Remarks { get; }
+
     public string OutboxDirectory => Path.Combine(Directory, "outbox");
     public string InboxDirectory => Path.Combine(Directory, "inbox");
 
@@ -129,7 +141,7 @@ public sealed partial class VersionStore : IAsyncDisposable
         disposed = true;
         broken = $"The store {Directory} was closed.";
         index.Dispose();
-        await storeLock.DisposeAsync();
+        storeLock.Dispose();
         turn.Release();
     }
 
@@ -170,7 +182,15 @@ public sealed partial class VersionStore : IAsyncDisposable
         cancellation);
 
     /// <summary>From here on the operation changes the disk: what stops it must be rolled back.</summary>
-    private void Touching() => touched = true;
+    private void Touching()
+    {
+        if (IsReadOnly)
+        {
+            throw new ReadOnlyStoreException($"The store {Directory} was opened only to be read: nothing in it can be changed. Copy it to a place that can be written, or mend this one.");
+        }
+
+        touched = true;
+    }
 
     [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Whatever stops the roll-back, the store must refuse to go on; the reason is kept and thrown on every use.")]
     private void RollBack(Exception failure)

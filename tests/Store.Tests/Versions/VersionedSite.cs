@@ -97,6 +97,14 @@ internal sealed class VersionedSite : IDisposable
         TreeRemove(destination);
     }
 
+    public async Task AssertAllRestoreAsync(VersionStore store)
+    {
+        foreach (var (record, _) in versions)
+        {
+            await AssertRestoresAsync(store, record);
+        }
+    }
+
     public static async Task AssertCleanAsync(VersionStore store)
     {
         var findings = await store.VerifyAsync(readData: true, null, CancellationToken.None);

@@ -1,0 +1,166 @@
+using Mirror.Store.Tests.Versions;
+using Mirror.Store.Versions;
+using Mirror.Testing.Trees;
+using Xunit.Abstractions;
+
+namespace Mirror.Store.Tests.Rebuilding;
+
+/// <summary>The rebuild is interrupted at every change of the disk it makes, and the index is lost after every change that staging and flipping make.</summary>
+public sealed class RebuildCrashTests(ITestOutputHelper output)
+{
+    private static readonly TreeLiteral[] trees =
+    [
+        TreeLiteral.Empty.File("page", "one").File("big", SampleTrees.Text(1, 9_000)).File("kept", "kept").Directory("sub"),
+        TreeLiteral.Empty.File("page", "two").File("big", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/new", "new"),
+        TreeLiteral.Empty.File("page", "three").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub", "a file now"),
+        TreeLiteral.Empty.File("page", "four").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/again", "x"),
+    ];
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_rebuild_may_be_interrupted_anywhere(bool damaged)
+    {
+        var points = new List<string>();
+        for (var failAt = 1; ; failAt++)
+        {
+            using var site = await NewSiteAsync(saved: 3);
+            Lose(site, damaged);
+            var disk = new FailingDisk(failAt, forGood: true) { Armed = true };
+            var failed = await FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
+            await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
+            {
+                Assert.Equal(site.Versions[2].Record, store.Current);
+                await AssertSoundAsync(site, store, $"rebuild failed at {failAt} ({disk.Failed})");
+            }
+
+            // Set aside is set aside: nobody's bytes are deleted.
+            Assert.Equal(damaged, Directory.EnumerateFiles(site.StoreDirectory, "index.damaged-*.db").Any());
+            if (!failed)
+            {
+                break;
+            }
+
+            points.Add(disk.Failed!);
+        }
+
+        output.WriteLine($"{points.Count} failures injected: {string.Join(", ", points.Distinct())}");
+        Assert.Contains("rebuild: write index", points);
+        Assert.Contains("rebuild: rename index", points);
+        Assert.Equal(damaged, points.Contains("rebuild: set aside"));
+    }
+
+    [Fact]
+    public async Task The_index_may_be_lost_together_with_the_machine_at_any_change_of_the_disk()
+    {
+        var points = new List<string>();
+        for (var failAt = 1; ; failAt++)
+        {
+            using var site = await NewSiteAsync(saved: 1);
+            var disk = new FailingDisk(failAt, forGood: true);
+            bool failed;
+            await using (var store = await site.OpenAsync(disk))
+            {
+                disk.Armed = true;
+                failed = await FailsAsync(() => RunAsync(site, store));
+            }
+
+            Lose(site, damaged: false);
+            await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
+            {
+                Assert.True(store.Current!.Id == site.Versions[0].Record.Id || store.Current.Id >= site.Versions[2].Record.Id, $"{store.Current.Id} was never flipped to");
+                await AssertSoundAsync(site, store, $"the index was lost at {failAt} ({disk.Failed})");
+            }
+
+            if (!failed)
+            {
+                break;
+            }
+
+            points.Add(disk.Failed!);
+        }
+
+        output.WriteLine($"{points.Count} failures injected: {string.Join(", ", points.Distinct())}");
+        Assert.True(points.Count > 100, $"only {points.Count} changes were seen");
+    }
+
+    private static void Lose(VersionedSite site, bool damaged)
+    {
+        var index = Path.Combine(site.StoreDirectory, "index.db");
+        File.Delete(index + "-wal");
+        if (damaged)
+        {
+            File.WriteAllBytes(index, SampleTrees.Text(7, 20_000));
+        }
+        else
+        {
+            File.Delete(index);
+        }
+    }
+
+    private static async Task<VersionedSite> NewSiteAsync(int saved)
+    {
+        var site = new VersionedSite();
+        await using var store = await site.OpenAsync(new FailingDisk(0, false));
+        foreach (var tree in trees.Take(saved))
+        {
+            site.Add(tree);
+            await site.StageAllAsync(store, flip: true);
+        }
+
+        foreach (var tree in trees.Skip(saved))
+        {
+            site.Add(tree);
+        }
+
+        return site;
+    }
+
+    private static async Task RunAsync(VersionedSite site, VersionStore store)
+    {
+        await StageNextAsync(site, store);
+        await StageNextAsync(site, store);
+        await store.FlipAsync(CancellationToken.None);
+        await StageNextAsync(site, store);
+        await store.FlipAsync(CancellationToken.None);
+    }
+
+    private static async Task StageNextAsync(VersionedSite site, VersionStore store)
+    {
+        var next = site.Versions.First(version => version.Record.Id > store.Head!.Id).Record;
+        var received = Path.Combine(store.InboxDirectory, $"{next.Id}.pack");
+        File.Copy(await site.PackAsync(store.Head, next), received, overwrite: true);
+        await store.StageAsync(received, null, CancellationToken.None);
+    }
+
+    private static async Task AssertSoundAsync(VersionedSite site, VersionStore store, string where)
+    {
+        try
+        {
+            TreeAssert.Holds(site.TreeOf(store.Current!.Id), store.CurrentLink);
+            TreeAssert.Holds(site.TreeOf(store.Head!.Id), store.HeadTree);
+            await site.StageAllAsync(store, flip: false);
+            await store.FlipAsync(CancellationToken.None);
+            TreeAssert.Holds(trees[^1], store.CurrentLink);
+            await VersionedSite.AssertCleanAsync(store);
+            await site.AssertAllRestoreAsync(store);
+        }
+        catch (Exception error)
+        {
+            throw new InvalidOperationException($"{where}: {error.Message}", error);
+        }
+    }
+
+    private static async Task<bool> FailsAsync(Func<Task> run)
+    {
+        try
+        {
+            await run();
+            return false;
+        }
+        catch (Exception error) when (error is IOException or StoreException)
+        {
+            return true;
+        }
+    }
+}
