@@ -15,6 +15,7 @@ internal sealed class BlockTable
     private const int MaxProbes = 32;
 
     private const int FilterBitsPerBlock = 32;
+    private const int WorthHandingOver = 1 << 12;
     private const ulong Spread = 0x9E37_79B9_7F4A_7C15;
     private const uint FilterSpread = 0x9E37_79B1;
 
@@ -32,7 +33,7 @@ internal sealed class BlockTable
     private readonly ulong[] _slots;
     private readonly int _slotShift;
 
-    public BlockTable(BlockSignature basis, BlockKey key)
+    private BlockTable(BlockSignature basis, BlockKey key)
     {
         _basis = basis;
         _key = key;
@@ -47,6 +48,10 @@ internal sealed class BlockTable
             Enter(i);
         }
     }
+
+    /// <summary>A large one is made on another thread: until the first difference nobody needs it.</summary>
+    public static Task<BlockTable> MakeAsync(BlockSignature basis, BlockKey key) =>
+        basis.Weak.Length < WorthHandingOver ? Task.FromResult(new BlockTable(basis, key)) : Task.Run(() => new BlockTable(basis, key));
 
     /// <summary>Slides the sum of the block at <paramref name="at"/> on by at least a byte, until it is one of the basis's (true) or the block touches the window's end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -9,30 +9,54 @@ internal static class ContentEncoder
     /// <summary>Writes the delta from the signed basis; without one, a literal.</summary>
     public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, Stream delta, CancellationToken cancellation)
     {
-        using DeltaWriter writer = new(delta);
-        ContentDigest digest = await RunAsync(target, basis, key, hash, writer, cancellation);
+        await using StreamAside aside = new(delta);
+        using DeltaWriter writer = new(aside);
+        ContentDigest digest = await RunAsync(target, basis, key, hash, writer, aside, cancellation);
         writer.Finish();
+        await aside.FinishAsync();
         return digest;
     }
 
-    public static async Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, IOperationSink sink, CancellationToken cancellation)
+    public static Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, IOperationSink sink, CancellationToken cancellation) =>
+        RunAsync(target, basis, key, hash, sink, null, cancellation);
+
+    private static async Task<ContentDigest> RunAsync(
+        Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, IOperationSink sink, StreamAside? written, CancellationToken cancellation)
     {
         long expectedLength = target.CanSeek ? Math.Max(0, target.Length - target.Position) : basis?.ContentLength ?? UnknownLength;
-        Encoder? encoder = basis is { ContentLength: > 0 } ? new(basis, key, sink) : null;
-        await using ContentPass pass = new(target, expectedLength, encoder?.LookAhead ?? 0, key, hash);
+        if (basis is not { ContentLength: > 0 })
+        {
+            await using ContentPass whole = new(target, expectedLength, 0, key, hash);
+            while (await whole.FillAsync(cancellation))
+            {
+                sink.Literal(whole.Window[whole.Start..whole.End]);
+                whole.Start = whole.End;
+                await HandOverAsync(written);
+            }
+            return await whole.FinishAsync();
+        }
+        KnownBlocks known = new(basis, sink);
+        Encoder encoder = new(basis, key, known);
+        Task<BlockTable> table = BlockTable.MakeAsync(basis, key);
+        await using ContentPass pass = new(target, expectedLength, encoder.LookAhead, key, hash, known);
         while (await pass.FillAsync(cancellation))
         {
-            if (encoder is null)
+            await SearchAsync(isLast: false);
+            await HandOverAsync(written);
+        }
+        await SearchAsync(isLast: true);
+        return await pass.FinishAsync();
+
+        async ValueTask SearchAsync(bool isLast)
+        {
+            pass.Start += encoder.Search(pass.Window[pass.Start..pass.End], isLast);
+            if (encoder.WantsTable)
             {
-                sink.Literal(pass.Window[pass.Start..pass.End]);
-                pass.Start = pass.End;
-            }
-            else
-            {
-                pass.Start += encoder.Search(pass.Window[pass.Start..pass.End], isLast: false);
+                encoder.Take(await table);
+                pass.Start += encoder.Search(pass.Window[pass.Start..pass.End], isLast);
             }
         }
-        encoder?.Search(pass.Window[pass.Start..pass.End], isLast: true);
-        return await pass.FinishAsync();
     }
+
+    private static ValueTask HandOverAsync(StreamAside? written) => written?.HandOverAsync() ?? ValueTask.CompletedTask;
 }

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Mirror.Delta;
 
 /// <summary>
-/// One pass over a content: a window slides over it, and every byte that enters is hashed and signed. The encoder looks at the same bytes in
-/// the window, so each byte is read once for all purposes. Hashing goes on beside reading and searching, on another thread.
+/// One pass over a content: a window slides over it, and every byte that enters is hashed, and signed when its user is done with it. The encoder looks at the same bytes in
+/// the window, so each byte is read once for all purposes. Hashing and signing go on beside reading and searching, on another thread.
 /// </summary>
 internal sealed class ContentPass : IAsyncDisposable
 {
@@ -14,9 +14,10 @@ internal sealed class ContentPass : IAsyncDisposable
 
     private readonly Stream _content;
     private readonly ContentHasher? _hasher;
-    private readonly BackgroundWork _hashing = new();
+    private readonly BackgroundWork _aside = new();
     private readonly bool _signsAside;
     private readonly SignatureBuilder _signature;
+    private readonly KnownBlocks? _known;
     private readonly byte[] _window;
     private readonly int _readLength;
     private int _signedTo;
@@ -26,13 +27,15 @@ internal sealed class ContentPass : IAsyncDisposable
     /// <param name="expectedLength">Sets the block length of the signature, and the size of the window.</param>
     /// <param name="lookAhead">Bytes the user of the window wants to see at once.</param>
     /// <param name="hash">The hash that is wanted of the whole; none: <see cref="FinishAsync"/> must not be called.</param>
-    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, WholeHash? hash)
+    /// <param name="known">Gathers which of the bytes before <see cref="Start"/> need not be signed again; of no use where the basis has other blocks.</param>
+    public ContentPass(Stream content, long expectedLength, int lookAhead, BlockKey key, WholeHash? hash, KnownBlocks? known = null)
     {
         _content = content;
         _hasher = hash is { } kind ? new(kind) : null;
         // Two threads, about as busy: SHA-256 alone outweighs all the rest, a quick hash and the signature together outweigh the search.
         _signsAside = hash != WholeHash.Sha256;
         _signature = new(expectedLength, key);
+        _known = known is not null && _signature.HasBlocksOf(known.Basis) ? known : null;
         // One byte more than expected, so that the end is seen by the first read.
         int contentWindow = (int)Math.Clamp(expectedLength + 1, MinWindow, MaxWindow);
         int needed = 2 * Math.Max(lookAhead, _signature.BlockLength);
@@ -58,7 +61,8 @@ internal sealed class ContentPass : IAsyncDisposable
         }
         if (_window.Length - End < _readLength)
         {
-            await SlideAsync();
+            await _aside.DrainAsync();
+            Slide();
         }
         Memory<byte> free = _window.AsMemory(End, _readLength);
         int read = await _content.ReadAtLeastAsync(free, _readLength, throwOnEndOfStream: false, cancellation);
@@ -69,7 +73,7 @@ internal sealed class ContentPass : IAsyncDisposable
         }
         End += read;
         _length += read;
-        await StartHashingAsync(free[..read]);
+        await StartAsideAsync(free[..read]);
         return true;
     }
 
@@ -83,45 +87,71 @@ internal sealed class ContentPass : IAsyncDisposable
     /// <inheritdoc cref="FinishAsync"/>
     public async ValueTask<BlockSignature> FinishSignatureAsync()
     {
-        await _hashing.DrainAsync();
+        await _aside.DrainAsync();
+        Sign(BlocksTo(End));
         return _signature.Finish(_window.AsSpan(_signedTo, End - _signedTo));
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _hashing.DrainAsync();
+        await _aside.DrainAsync();
         _hasher?.Dispose();
         ArrayPool<byte>.Shared.Return(_window);
     }
 
     // The bytes must stay where they are until the work is drained: until the next piece, or the next slide.
-    private async ValueTask StartHashingAsync(ReadOnlyMemory<byte> piece)
+    private async ValueTask StartAsideAsync(ReadOnlyMemory<byte> piece)
     {
-        int from = _signedTo;
-        int to = End - ((End - from) % _signature.BlockLength);
-        _signedTo = to;
-        await _hashing.DrainAsync();
-        _hashing.Start(piece.Length, () =>
+        await _aside.DrainAsync();
+        DecidedBlocks blocks = BlocksTo(Start);
+        _aside.Start(piece.Length, () =>
         {
             _hasher?.Append(piece.Span);
             if (_signsAside)
             {
-                _signature.AddBlocks(_window.AsSpan(from, to - from));
+                Sign(blocks);
             }
         });
         if (!_signsAside)
         {
-            _signature.AddBlocks(_window.AsSpan(from, to - from));
+            Sign(blocks);
         }
     }
 
-    private async ValueTask SlideAsync()
+    /// <summary>The blocks up to there, which will be signed now.</summary>
+    private DecidedBlocks BlocksTo(int end)
     {
-        await _hashing.DrainAsync();
+        int from = _signedTo;
+        _signedTo = end - ((end - from) % _signature.BlockLength);
+        return new(from, _signedTo, _known?.Take() ?? []);
+    }
+
+    private void Sign(DecidedBlocks blocks)
+    {
+        int from = blocks.From;
+        foreach (KnownRun run in blocks.Known)
+        {
+            int to = from + ((run.Target - _signature.Blocks) * _signature.BlockLength);
+            _signature.AddBlocks(_window.AsSpan(from, to - from));
+            _signature.AddKnown(_known!.Basis, run.Source, run.Count);
+            from = to + (run.Count * _signature.BlockLength);
+        }
+        _signature.AddBlocks(_window.AsSpan(from, blocks.To - from));
+    }
+
+    private void Slide()
+    {
+        if (_window.Length - (End - Math.Min(Start, _signedTo)) < _readLength)
+        {
+            Sign(BlocksTo(Start));
+        }
         int keep = Math.Min(Start, _signedTo);
         _window.AsSpan(keep, End - keep).CopyTo(_window);
         Start -= keep;
         _signedTo -= keep;
         End -= keep;
     }
+
+    /// <param name="Known">Those among them whose hashes are the basis's.</param>
+    private readonly record struct DecidedBlocks(int From, int To, List<KnownRun> Known);
 }

@@ -11,7 +11,6 @@ internal sealed class Encoder
 
     private readonly BlockSignature _basis;
     private readonly BlockKey _key;
-    private readonly BlockTable _table;
     private readonly IOperationSink _sink;
     private readonly int _blockLength;
     private readonly int _pieceLength;
@@ -27,12 +26,12 @@ internal sealed class Encoder
     // While lost: whether _sum is already of the block at the position, and no basis block is there.
     private bool _rolling;
     private uint _sum;
+    private BlockTable? _table;
 
     public Encoder(BlockSignature basis, BlockKey key, IOperationSink sink)
     {
         _basis = basis;
         _key = key;
-        _table = new(basis, key);
         _sink = sink;
         _blockLength = basis.BlockLength;
         _pieceLength = basis.PieceLength;
@@ -42,9 +41,19 @@ internal sealed class Encoder
     /// <summary>As much of the target as <see cref="Search"/> wants to see at once, unless it is the end.</summary>
     public int LookAhead => 2 * _blockLength;
 
+    /// <summary>True once the target differs from the basis: it will be searched on, with a table.</summary>
+    public bool WantsTable { get; private set; }
+
+    /// <summary>The search goes on with the window that it stopped at.</summary>
+    public void Take(BlockTable table)
+    {
+        _table = table;
+        WantsTable = false;
+    }
+
     /// <summary>
     /// Decides the bytes of <paramref name="window"/>, which starts at the position, and returns how many it decided. Unless this is the last call it stops where it
-    /// would need to see more, less than two blocks before the window's end.
+    /// would need to see more, less than two blocks before the window's end, or where it wants the table.
     /// </summary>
     public int Search(ReadOnlySpan<byte> window, bool isLast)
     {
@@ -62,7 +71,7 @@ internal sealed class Encoder
                 break;
             }
         }
-        if (isLast)
+        if (isLast && !WantsTable)
         {
             EndWith(window, literalFrom);
             at = window.Length;
@@ -118,6 +127,11 @@ internal sealed class Encoder
             at = Math.Max(at, window.Length - _blockLength);
             return false;
         }
+        if (_table is null)
+        {
+            WantsTable = true;
+            return false;
+        }
         bool isKnown = false;
         if (!_rolling)
         {
@@ -142,7 +156,7 @@ internal sealed class Encoder
     private int InStep(int block, int at)
     {
         long inStep = _position + at + _shift;
-        return inStep >= 0 && inStep % _blockLength == 0 && inStep / _blockLength < _basis.Weak.Length && _table.AreEqual(block, (int)(inStep / _blockLength))
+        return inStep >= 0 && inStep % _blockLength == 0 && inStep / _blockLength < _basis.Weak.Length && _table!.AreEqual(block, (int)(inStep / _blockLength))
             ? (int)(inStep / _blockLength)
             : block;
     }

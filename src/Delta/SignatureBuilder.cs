@@ -27,6 +27,9 @@ internal sealed class SignatureBuilder
 
     public int BlockLength { get; }
 
+    /// <summary>How many blocks were added.</summary>
+    public int Blocks => _weakCount;
+
     private long ExpectedPieces => (_expectedLength + _pieceLength - 1) / _pieceLength;
 
     /// <param name="bytes">A whole number of blocks.</param>
@@ -44,6 +47,31 @@ internal sealed class SignatureBuilder
         }
     }
 
+    /// <summary>Adds blocks of another content, which has the same blocks and pieces.</summary>
+    public void AddKnown(BlockSignature basis, int first, int count)
+    {
+        int pieces = basis.PiecesInBlock;
+        if (count > (BlockSignature.MaxPieces - _pieceCount) / pieces)
+        {
+            throw TooLong(_length);
+        }
+        while (_weakCount + count > _weak.Length)
+        {
+            Grow(ref _weak, _expectedLength / BlockLength);
+        }
+        while (_pieceCount + (count * pieces) > _pieces.Length)
+        {
+            Grow(ref _pieces, ExpectedPieces);
+        }
+        basis.Weak.AsSpan(first, count).CopyTo(_weak.AsSpan(_weakCount));
+        basis.Pieces.AsSpan(first * pieces, count * pieces).CopyTo(_pieces.AsSpan(_pieceCount));
+        _weakCount += count;
+        _pieceCount += count * pieces;
+        _length += (long)count * BlockLength;
+    }
+
+    public bool HasBlocksOf(BlockSignature basis) => basis.BlockLength == BlockLength && basis.PieceLength == _pieceLength;
+
     /// <param name="rest">What is left of the content: less than a block.</param>
     public BlockSignature Finish(ReadOnlySpan<byte> rest)
     {
@@ -60,8 +88,7 @@ internal sealed class SignatureBuilder
         {
             if (_pieceCount == BlockSignature.MaxPieces)
             {
-                throw new IOException(
-                    $"A content was expected to have {_expectedLength} bytes and now has more than {_length - bytes.Length}: too many pieces of {_pieceLength} bytes. Read it again with its true length.");
+                throw TooLong(_length - bytes.Length);
             }
             if (_pieceCount == _pieces.Length)
             {
@@ -72,6 +99,9 @@ internal sealed class SignatureBuilder
             bytes = bytes[piece.Length..];
         }
     }
+
+    private IOException TooLong(long length) => new(
+        $"A content was expected to have {_expectedLength} bytes and now has more than {length}: too many pieces of {_pieceLength} bytes. Read it again with its true length.");
 
     // Twofold, but not past what is expected: so that a content of the expected length is not held twice when it ends.
     private static void Grow<T>(ref T[] hashes, long expected)
