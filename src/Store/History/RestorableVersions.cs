@@ -20,6 +20,9 @@ internal sealed class RestorableVersions
         this.damage = damage;
     }
 
+    /// <summary>How many paths of each version that can be reached have a content that is nowhere; only when everything was walked.</summary>
+    public IReadOnlyDictionary<VersionId, int> Lacking { get; private init; } = new Dictionary<VersionId, int>();
+
     public bool Contains(VersionId version) => versions.Contains(version);
 
     public bool Fits(StoreState state, PackCatalogue catalogue) =>
@@ -66,7 +69,7 @@ internal sealed class RestorableVersions
             }
         }
 
-        return new RestorableVersions(whole, state, catalogue.DamageCount);
+        return new RestorableVersions(whole, state, catalogue.DamageCount) { Lacking = missing.ToDictionary(pair => pair.Key, pair => pair.Value.Count) };
     }
 
     private static Dictionary<EntryPath, ContentHash> Changed(Dictionary<EntryPath, ContentHash> lacked, ManifestDelta changes, ContentMap contents)

@@ -16,12 +16,18 @@ internal enum JournalPhase
 
     /// <summary>A root is being renamed to become a slot.</summary>
     Adopting,
+
+    /// <summary>Packs are being exchanged for others in <c>history</c>; no slot is touched.</summary>
+    Thinning,
+
+    /// <summary><c>current</c> is being pointed back to the version before the newest, which is in <see cref="JournalEntry.Slot"/>.</summary>
+    Undoing,
 }
 
 /// <param name="Operation">A number nobody else has. The index notes it in the transaction that makes the operation happen.</param>
-/// <param name="Slot">"a" or "b".</param>
+/// <param name="Slot">"a" or "b"; when thinning, of no meaning.</param>
 /// <param name="To">The version that will be there afterwards; for people.</param>
-/// <param name="Packs">Names in <c>history</c> which exist only if the operation succeeds.</param>
+/// <param name="Packs">Names in <c>history</c> that come with the operation or go with it: in the end those are there that the index knows.</param>
 /// <param name="Root">The configured root, when adopting.</param>
 internal sealed record JournalEntry(JournalPhase Phase, Guid Operation, string Slot, string To, IReadOnlyList<string> Packs, string? Root = null);
 
@@ -34,7 +40,7 @@ internal sealed class JournalDamagedException(string message) : Exception(messag
 /// </summary>
 internal sealed class Journal(string directory, IStoreDisk disk)
 {
-    private const int MaxBytes = 64 * 1024;
+    private const int MaxBytes = 1024 * 1024;
     private readonly string path = System.IO.Path.Combine(directory, "journal");
 
     public string Path => path;

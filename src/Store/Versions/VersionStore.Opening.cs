@@ -46,6 +46,7 @@ public sealed partial class VersionStore
             var file = new IndexFile(directory, site, disk, privatePaths, progress, cancellation);
             (index, var contents) = file.Open();
             var store = new VersionStore(directory, site, contents.BlockSeed, disk, storeLock, index, time, privatePaths, readOnly: false, file.Remarks);
+            disk.DeleteTree("open: clear thinning", store.ThinningDirectory);
             store.Recover(contents);
             return store;
         }

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Microsoft.Data.Sqlite;
 using Mirror.Store.Manifests;
 using Mirror.Store.Rebuilding;
+using Mirror.Store.Retention;
 using Mirror.Store.Slots;
 
 namespace Mirror.Store.Versions;
@@ -123,6 +124,7 @@ public sealed partial class VersionStore
             currentSlot = null;
         }
 
+        protections = ProtectedVersions.Read(Directory);
         state = StoreState.From(contents, currentSlot, Directory);
         var doubtful = entry is { Phase: JournalPhase.Applying } && entry.Operation != contents.Operation ? entry.Slot : null;
         var lost = LostSlots(doubtful);

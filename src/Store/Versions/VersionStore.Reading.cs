@@ -20,7 +20,8 @@ public sealed partial class VersionStore
                 restorable = known = RestorableVersions.Find(at, catalogue, known);
             }
 
-            return [.. at.Versions.Select(row => new KeptVersion(row.Record, known.Contains(row.Record.Id), row.Note))];
+            var kept = protections;
+            return [.. at.Versions.Select(row => new KeptVersion(row.Record, known.Contains(row.Record.Id), kept.Noted(row)))];
         }
     }
 

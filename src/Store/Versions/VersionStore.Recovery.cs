@@ -1,6 +1,7 @@
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
 using Mirror.Store.Rebuilding;
+using Mirror.Store.Retention;
 using Mirror.Store.Slots;
 
 namespace Mirror.Store.Versions;
@@ -30,7 +31,13 @@ public sealed partial class VersionStore
             UndoAdoption(entry);
         }
 
+        if (entry is { Phase: JournalPhase.Undoing } && entry.Operation != contents.Operation && slots.ReadCurrent() == entry.Slot)
+        {
+            slots.PointCurrentTo(SlotPair.Other(entry.Slot));
+        }
+
         slots.Sweep();
+        protections = ProtectedVersions.Read(Directory);
         state = StoreState.From(contents, slots.ReadCurrent(), Directory);
         statKeys = null;
         var doubtful = entry is { Phase: JournalPhase.Applying } && entry.Operation != contents.Operation ? entry.Slot : null;

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using Mirror.Delta;
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
+using Mirror.Store.Retention;
 using Mirror.Store.Slots;
 using Mirror.Store.Tree;
 
@@ -33,7 +34,9 @@ public sealed partial class VersionStore : IAsyncDisposable
     private readonly TimeProvider time;
     private readonly Func<EntryPath, bool> isPrivate;
     private readonly SemaphoreSlim turn = new(1, 1);
+    private readonly SemaphoreSlim historyTurn = new(1, 1);
     private volatile StoreState state = null!;
+    private volatile ProtectedVersions protections = ProtectedVersions.None;
     private volatile Dictionary<EntryPath, StatKey>? statKeys;
     private volatile string? broken;
     private bool touched;
@@ -114,9 +117,15 @@ public sealed partial class VersionStore : IAsyncDisposable
         _ => null,
     };
 
+    /// <summary>Names of the packs in <c>history</c> that the index knows.</summary>
+    internal IEnumerable<string> PackFiles => state.Packs.Select(row => row.File);
+
     private string HistoryDirectory => Path.Combine(Directory, "history");
 
     private string ScratchDirectory => Path.Combine(Directory, "scratch");
+
+    /// <summary>Packs that are made of others, before they are part of the history: apart from <c>scratch</c>, since that is a stage's.</summary>
+    private string ThinningDirectory => Path.Combine(Directory, "thinning");
 
     public Task NoteAsync(VersionId version, string note, CancellationToken cancellation) => InTurnAsync(
         () =>

@@ -36,7 +36,7 @@ public sealed class GeneratedHistoryTests
         iter: 60, threads: 1);
 
     /// <summary>One thing an app or a person does to a tree. Few names and few contents, so that moves, copies and returns of old states are common.</summary>
-    private static TreeLiteral Changed(TreeLiteral tree, Random random)
+    internal static TreeLiteral Changed(TreeLiteral tree, Random random)
     {
         var files = tree.Nodes.Where(node => node.Value.Type == EntryType.File).Select(node => node.Key).ToList();
         var any = tree.Nodes.Keys.Where(path => !path.IsRoot).ToList();

@@ -16,14 +16,21 @@ internal sealed class VersionedSite : IDisposable
     private static readonly BlockKey key = new(0x5EED);
     private readonly List<(VersionRecord Record, TreeLiteral Tree)> versions = [];
 
+    public VersionedSite()
+    {
+    }
+
+    /// <summary>The same versions, in a directory of its own.</summary>
+    public VersionedSite(VersionedSite other) => versions.AddRange(other.versions);
+
     public TemporaryDirectory Files { get; } = new();
 
     public string StoreDirectory => Files["store"];
 
     public IReadOnlyList<(VersionRecord Record, TreeLiteral Tree)> Versions => versions;
 
-    public Task<VersionStore> OpenAsync(IStoreDisk? disk = null, Func<EntryPath, bool>? privatePaths = null) =>
-        VersionStore.OpenAsync(StoreDirectory, Name, TimeProvider.System, disk ?? new StoreDisk(), privatePaths ?? (_ => false), CancellationToken.None);
+    public Task<VersionStore> OpenAsync(IStoreDisk? disk = null, Func<EntryPath, bool>? privatePaths = null, TimeProvider? time = null) =>
+        VersionStore.OpenAsync(StoreDirectory, Name, time ?? TimeProvider.System, disk ?? new StoreDisk(), privatePaths ?? (_ => false), CancellationToken.None);
 
     public TreeLiteral TreeOf(VersionId id) => versions.Single(version => version.Record.Id == id).Tree;
 
