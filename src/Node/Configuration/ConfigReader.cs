@@ -94,7 +94,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         return member;
     }
 
-    private static SiteConfig ReadSite(string name, Section section, Dictionary<string, MemberConfig> members)
+    private SiteConfig ReadSite(string name, Section section, Dictionary<string, MemberConfig> members)
     {
         var primary = section.Text("primary");
         var nodes = section.Texts("nodes", required: true);
@@ -108,9 +108,48 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             [.. section.Children("apps").Select(child => ReadApp(child.Name, child.Section))],
             [.. section.Texts("hosts").Select(host => host.ToLowerInvariant())],
             [.. section.Texts("mirror-hosts").Select(host => host.ToLowerInvariant())],
-            section.Flag("automatic-failover", true));
+            section.Flag("automatic-failover", true))
+        {
+            Retention = ReadRetention(section),
+        };
         section.Close();
         return site;
+    }
+
+    // Absent: everything is kept. There and empty: a policy that keeps nothing, which nobody means.
+    private RetentionConfig? ReadRetention(Section site)
+    {
+        var before = faults.Faults.Count;
+        const int Most = 1_000_000;
+        var longest = TimeSpan.FromDays(36_500);
+        var given = site.Has("retention");
+        var section = site.Child("retention");
+        var frames = section.Child("key-frames");
+        var retention = new RetentionConfig(
+            section.Integer("keep-last", 0, 0, Most),
+            section.Duration("keep-within", TimeSpan.Zero, TimeSpan.Zero, longest),
+            section.Integer("keep-hourly", 0, 0, Most),
+            section.Integer("keep-daily", 0, 0, Most),
+            section.Integer("keep-weekly", 0, 0, Most),
+            section.Integer("keep-monthly", 0, 0, Most),
+            section.Integer("keep-yearly", 0, 0, Most),
+            section.Size("budget", 0, 1 << 20, 1L << 60),
+            section.Duration("every", TimeSpan.FromHours(1), TimeSpan.FromMinutes(1), TimeSpan.FromDays(7)),
+            frames.Integer("every", 0, 0, Most),
+            frames.Duration("within", TimeSpan.Zero, TimeSpan.Zero, longest));
+        frames.Close();
+        section.Close();
+        if (retention.Drops || retention.HasKeyFrames)
+        {
+            return retention;
+        }
+
+        if (given && faults.Faults.Count == before)
+        {
+            section.FaultHere("The policy is empty: it would keep no version.", "Say what to keep, such as `keep-last: 20` and `keep-daily: 30`; or remove the key, and everything is kept.");
+        }
+
+        return null;
     }
 
     private static FilesConfig ReadFiles(Section section)

@@ -37,6 +37,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
             CheckFiles(site);
             CheckDatabases(site);
             CheckApps(site);
+            CheckRetention(site);
         }
 
         CheckSharedPaths();
@@ -304,6 +305,16 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
                     }
                 }
             }
+        }
+    }
+
+    private void CheckRetention(SiteConfig site)
+    {
+        if (site.Retention is { KeepLast: > 0, KeepsByTime: false })
+        {
+            faults.Warn(
+                $"sites.{site.Name}.retention", "Only a number of versions is kept, however short a time they span.",
+                "Whoever captures often, by mistake or on purpose, pushes all older versions out: add keep-daily or keep-within.");
         }
     }
 

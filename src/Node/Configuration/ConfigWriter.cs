@@ -102,9 +102,49 @@ public static class ConfigWriter
             WriteApp(text, app);
         }
 
+        if (site.Retention is { } retention)
+        {
+            WriteRetention(text, retention);
+        }
+
         text.List(2, "hosts", site.Hosts);
         text.Comment(2, "Replicas answer reads under these names.");
         text.List(2, "mirror-hosts", site.MirrorHosts);
+    }
+
+    private static void WriteRetention(Text text, RetentionConfig retention)
+    {
+        text.Comment(2, "Which versions each node keeps, by its own clock.");
+        text.Line(2, "retention:");
+        foreach (var (key, count) in new[]
+        {
+            ("keep-last", retention.KeepLast), ("keep-hourly", retention.KeepHourly), ("keep-daily", retention.KeepDaily),
+            ("keep-weekly", retention.KeepWeekly), ("keep-monthly", retention.KeepMonthly), ("keep-yearly", retention.KeepYearly),
+        })
+        {
+            if (count > 0)
+            {
+                text.Pair(3, key, Number(count));
+            }
+        }
+
+        if (retention.KeepWithin > TimeSpan.Zero)
+        {
+            text.Pair(3, "keep-within", Durations.Format(retention.KeepWithin));
+        }
+
+        if (retention.Budget > 0)
+        {
+            text.Pair(3, "budget", Sizes.Format(retention.Budget));
+        }
+
+        text.Pair(3, "every", Durations.Format(retention.Every));
+        if (retention.HasKeyFrames)
+        {
+            text.Line(3, "key-frames:");
+            text.Pair(4, "every", Number(retention.KeyFrameEvery));
+            text.Pair(4, "within", Durations.Format(retention.KeyFrameWithin));
+        }
     }
 
     private static void WriteApp(Text text, AppConfig app)

@@ -48,7 +48,28 @@ public readonly record struct PortRange(int First, int Last);
 public sealed record SiteConfig(
     string Name, string Primary, IReadOnlyList<string> Nodes, IReadOnlyList<string> Voters,
     FilesConfig Files, IReadOnlyList<DatabaseConfig> Databases, IReadOnlyList<AppConfig> Apps,
-    IReadOnlyList<string> Hosts, IReadOnlyList<string> MirrorHosts, bool AutomaticFailover);
+    IReadOnlyList<string> Hosts, IReadOnlyList<string> MirrorHosts, bool AutomaticFailover)
+{
+    /// <summary>What each node keeps of the history, by its own clock; null: everything.</summary>
+    public RetentionConfig? Retention { get; init; }
+}
+
+/// <summary>Which versions a node keeps (the names and the meaning are restic's); a rule that is 0 keeps nothing by itself.</summary>
+/// <param name="Budget">Bytes the history may take on a node; 0 for no limit.</param>
+/// <param name="Every">How often the rules are applied; default 1 h.</param>
+/// <param name="KeyFrameEvery">A key frame after so many versions; 0 for none.</param>
+/// <param name="KeyFrameWithin">A key frame when the last one is so much older than the newest version; 0 for none.</param>
+public sealed record RetentionConfig(
+    int KeepLast, TimeSpan KeepWithin, int KeepHourly, int KeepDaily, int KeepWeekly, int KeepMonthly, int KeepYearly,
+    long Budget, TimeSpan Every, int KeyFrameEvery, TimeSpan KeyFrameWithin)
+{
+    /// <summary>There is a rule or a budget: something decides which versions go.</summary>
+    public bool Drops => KeepsByTime || KeepLast > 0 || Budget > 0;
+
+    internal bool KeepsByTime => KeepWithin > TimeSpan.Zero || KeepHourly > 0 || KeepDaily > 0 || KeepWeekly > 0 || KeepMonthly > 0 || KeepYearly > 0;
+
+    internal bool HasKeyFrames => KeyFrameEvery > 0 || KeyFrameWithin > TimeSpan.Zero;
+}
 
 /// <param name="Root">Absolute path of the site's files.</param>
 /// <param name="Exclude">Glob patterns relative to the root (<c>cache/**</c>); neither captured nor deleted.</param>

@@ -63,6 +63,18 @@ internal sealed partial class Section(YamlMap map, IReadOnlyList<string> path, F
         return Bounded(key, text, value, fallback, least, most, number => number.ToString(CultureInfo.InvariantCulture));
     });
 
+    /// <summary>Bytes as people write them: <c>50G</c>, <c>512M</c>; each unit is 1,024 of the one before.</summary>
+    public long Size(string key, long fallback, long least, long most) => Parsed(key, fallback, text =>
+    {
+        if (!Sizes.TryParse(text, out var value))
+        {
+            Fault(key, $"'{text}' is not a size.", "Write a whole number and a unit: 512M, 50G, 2T.");
+            return fallback;
+        }
+
+        return Bounded(key, text, value, fallback, least, most, Sizes.Format);
+    });
+
     public int Port(string key, int fallback) => Integer(key, fallback, 1, 65535);
 
     public PortRange Ports(string key, PortRange fallback) => Parsed(key, fallback, text =>

@@ -23,7 +23,54 @@ public sealed class ConfigFileTests
         Assert.Equal((DatabaseKind.Sqlite, "data/wiki.db"), (wiki.Databases[0].Kind, wiki.Databases[0].Path));
         Assert.Equal((DatabaseKind.Postgres, "Host=localhost;Database=shop;Username=mirror"), (wiki.Databases[1].Kind, wiki.Databases[1].Connection));
         Assert.Equal("{database:main}", wiki.Apps[0].Environment["WIKI_DATABASE"]);
+        Assert.Equal(
+            new RetentionConfig(20, TimeSpan.FromDays(2), 48, 30, 12, 24, 10, 50L << 30, TimeSpan.FromHours(1), 500, TimeSpan.FromDays(30)), wiki.Retention);
     }
+
+    [Fact]
+    public void Without_a_policy_everything_is_kept_and_an_empty_one_is_a_fault()
+    {
+        Assert.Null(Parse(Good).Sites["wiki"].Retention);
+        foreach (var empty in new[] { "retention:", "retention: {}", "retention: { every: 2h }", "retention: { keep-last: 0 }" })
+        {
+            Assert.Contains(FaultsOf(Good + $"\n    {empty}"), fault => fault.Key == "sites.wiki.retention" && fault.What.Contains("empty", StringComparison.Ordinal));
+        }
+
+        Assert.Equal(7, Parse(Good, null, ("MIRROR_SITES__WIKI__RETENTION__KEEP_DAILY", "7")).Sites["wiki"].Retention!.KeepDaily);
+    }
+
+    [Fact]
+    public void All_faults_of_a_retention_are_listed_and_a_count_alone_is_a_warning()
+    {
+        var faults = FaultsOf(Good + "\n    retention: { keep-lst: 3, keep-daily: -1, keep-within: long, budget: 50X, every: 1s, key-frames: { every: often } }");
+        Assert.Equal(
+            ["budget", "every", "keep-daily", "keep-lst", "keep-within", "key-frames.every"],
+            faults.Select(fault => fault.Key).Where(key => key.StartsWith("sites.wiki.retention.", StringComparison.Ordinal)).Select(key => key["sites.wiki.retention.".Length..]).Order());
+        Assert.Contains(Parse(Good + "\n    retention: { keep-last: 3 }").Warnings, warning => warning.Key == "sites.wiki.retention");
+        Assert.DoesNotContain(Parse(Good + "\n    retention: { keep-last: 3, keep-daily: 2 }").Warnings, warning => warning.Key == "sites.wiki.retention");
+    }
+
+    [Theory]
+    [InlineData("0", 0)]
+    [InlineData("1024", 1024)]
+    [InlineData("512M", 512L << 20)]
+    [InlineData("50g", 50L << 30)]
+    [InlineData("2 T", 2L << 40)]
+    public void Sizes_are_read_and_written(string text, long bytes)
+    {
+        Assert.True(Sizes.TryParse(text, out var read));
+        Assert.Equal(bytes, read);
+        Assert.True(Sizes.TryParse(Sizes.Format(bytes), out var again));
+        Assert.Equal(bytes, again);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("G")]
+    [InlineData("-1G")]
+    [InlineData("1.5G")]
+    [InlineData("9999999999P")]
+    public void What_is_no_size_is_refused(string text) => Assert.False(Sizes.TryParse(text, out _));
 
     [Theory]
     [InlineData("sites:\n        command: [/es:\n  a: {address: a.example}\n  b: {address: b.example}\nwitnes")]
