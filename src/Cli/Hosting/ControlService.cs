@@ -28,7 +28,7 @@ internal sealed class RunningSites
 /// What the command line asks of a running process. Every member answers about the cluster; what concerns one node's store or the primary is answered by nodes, and
 /// passed on to the primary where it has to be.
 /// </summary>
-internal sealed class ControlService(
+internal sealed partial class ControlService(
     MirrorConfig config, MemberConfig member, ICatalogue catalogue, PeerChannels peers, RunningSites sites, TimeProvider time)
     : Control.ControlBase
 {

@@ -111,7 +111,7 @@ internal sealed partial class NodeSites(
     private const int stallsInLease = 3;
 
     private readonly CancellationTokenSource stopping = new();
-    private readonly List<(Task Loop, VersionStore Store)> sites = [];
+    private readonly List<(Task Loop, Task Retention, VersionStore Store)> sites = [];
     private GuardClient? guard;
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -126,16 +126,18 @@ internal sealed partial class NodeSites(
                 config, member, site, store, elections.Of(site.Name), catalogue, epochs, peers, new SiteApps(site, member, guard, time), served,
                 new SiteStatus(store, member.Name, catalogue, epochs, guard), time, logs.CreateLogger("Mirror.Site." + site.Name)));
             running.Add(runner);
-            sites.Add((Task.Run(() => RunAsync(runner), CancellationToken.None), store));
+            var retention = new SiteRetention(site, store, time, runner.Context.Logger);
+            sites.Add((RunAsync(site.Name, () => runner.RunAsync(stopping.Token)), RunAsync(site.Name, () => retention.RunAsync(stopping.Token)), store));
         }
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await stopping.CancelAsync();
-        foreach (var (loop, store) in sites)
+        foreach (var (loop, retention, store) in sites)
         {
             await loop;
+            await retention;
             await store.DisposeAsync();
         }
 
@@ -146,15 +148,15 @@ internal sealed partial class NodeSites(
     }
 
     // A fault nobody foresaw: what this node holds can no longer be trusted to be what it says, so the process ends, loudly, and its guard stops the apps.
-    private async Task RunAsync(SiteRunner runner)
+    private async Task RunAsync(string site, Func<Task> run)
     {
         try
         {
-            await runner.RunAsync(stopping.Token);
+            await Task.Run(run, CancellationToken.None);
         }
         catch (Exception fault)
         {
-            Log.Broken(logs.CreateLogger<NodeSites>(), runner.Context.Site.Name, fault);
+            Log.Broken(logs.CreateLogger<NodeSites>(), site, fault);
             Environment.ExitCode = Output.ExitCode.Failed;
             lifetime.StopApplication();
         }
