@@ -22,6 +22,7 @@ internal sealed class SlotBuilder : IDisposable
     private readonly string slotTree;
     private readonly string? baseTree;
     private readonly string scratch;
+    private readonly Func<EntryPath, bool> isPrivate;
     private readonly bool inPlace;
     private readonly SlotPlan plan;
     private readonly Dictionary<EntryPath, EntryPath> prepared = [];
@@ -33,9 +34,11 @@ internal sealed class SlotBuilder : IDisposable
     /// <param name="baseTree">The tree of <paramref name="baseline"/>; null when there is none. It may be the slot itself.</param>
     /// <param name="scratch">An empty directory on the same file system.</param>
     /// <param name="trustBase">False: no inode of the base is used again; its contents are checked while they are copied.</param>
+    /// <param name="isPrivate">What belongs to apps, and is left alone.</param>
     public SlotBuilder(
-        IStoreDisk disk, string slotTree, Manifest slot, string? baseTree, Manifest baseline, Manifest target, string scratch, bool trustBase)
+        IStoreDisk disk, string slotTree, Manifest slot, string? baseTree, Manifest baseline, Manifest target, string scratch, bool trustBase, Func<EntryPath, bool> isPrivate)
     {
+        this.isPrivate = isPrivate;
         this.disk = disk;
         this.slotTree = slotTree;
         this.slot = slot;
@@ -111,8 +114,23 @@ internal sealed class SlotBuilder : IDisposable
             }
         }
 
+        RemoveForeign(writer);
         disk.Change("stage: finish directories", () => writer.FinishDirectories(plan.Directories));
         disk.Change("stage: sync", writer.Sync);
+    }
+
+    /// <summary>What somebody put into a directory where this stage works does not become part of the version. A tree that was just made has nothing of the kind.</summary>
+    private void RemoveForeign(TreeWriter writer)
+    {
+        if (slot.Entries.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var path in ForeignNames.Find(slotTree, plan.Directories, target, isPrivate))
+        {
+            disk.Change("stage: remove foreign", () => writer.Remove(path));
+        }
     }
 
     /// <summary>A content of the target, wherever it is now (between preparing and applying).</summary>

@@ -10,6 +10,9 @@ namespace Mirror.Store.Versions;
 /// </summary>
 internal sealed class SlotVerification(string tree, Manifest manifest, Func<EntryPath, bool> isPrivate, bool readData)
 {
+    /// <summary>What is said of a path that is there and not in the manifest.</summary>
+    public const string Foreign = "is not in the version";
+
     private readonly HashSet<EntryPath> appDirectories = [];
 
     /// <returns>Path and what is wrong with it.</returns>
@@ -47,7 +50,7 @@ internal sealed class SlotVerification(string tree, Manifest manifest, Func<Entr
             }
         }
 
-        faults.AddRange(found.Keys.Select(path => (path, "is not in the version")));
+        faults.AddRange(found.Keys.Select(path => (path, Foreign)));
         return faults;
     }
 

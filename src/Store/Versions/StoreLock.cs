@@ -32,18 +32,7 @@ internal sealed class StoreLock : IDisposable
     {
         try
         {
-            var taken = Open(directory, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-            try
-            {
-                taken.SetLength(0);
-                taken.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId} {NameOf(Environment.ProcessId)}\n")));
-                return new StoreLock(taken, forReading: false);
-            }
-            catch
-            {
-                taken.Dispose();
-                throw;
-            }
+            return new StoreLock(Signed(Open(directory, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None)), forReading: false);
         }
         catch (Exception error) when (IsUnwritable(error))
         {
@@ -70,6 +59,27 @@ internal sealed class StoreLock : IDisposable
         }
 
         file?.Dispose();
+    }
+
+    private static FileStream Signed(FileStream taken)
+    {
+        try
+        {
+            taken.SetLength(0);
+            taken.Write(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{Environment.ProcessId} {NameOf(Environment.ProcessId)}\n")));
+        }
+        catch (IOException full) when (IsUnwritable(full))
+        {
+            // The lock counts without it; a store on a full disk must open, since it can be read and room be made.
+            return taken;
+        }
+        catch
+        {
+            taken.Dispose();
+            throw;
+        }
+
+        return taken;
     }
 
     private static FileStream Open(string directory, FileMode mode, FileAccess access, FileShare share)

@@ -1,6 +1,7 @@
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
+using Mirror.Store.Rebuilding;
 using Mirror.Store.Slots;
 
 namespace Mirror.Store.Versions;
@@ -104,7 +105,7 @@ public sealed partial class VersionStore
         journal.Write(entry);
         disk.DeleteTree("stage: clear scratch", ScratchDirectory);
         disk.CreateDirectory("stage: create scratch", ScratchDirectory);
-        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory, trustBase: !heals))
+        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory, trustBase: !heals, isPrivate))
         {
             await builder.PrepareAsync(pack, progress, cancellation);
             if (row is not null)
@@ -208,8 +209,12 @@ public sealed partial class VersionStore
     /// <summary>The manifest of what a slot holds; null when it must be made anew.</summary>
     private Manifest? HeldBy(string slot) =>
         state.Slots.TryGetValue(slot, out var version) && slots.Exists(slot) && state.Find(version) is { } row
-            ? lastHead is { } kept && kept.Version == version && kept.Manifest.Root == row.Record.Root ? kept.Manifest : state.Graph(catalogue).Find(version, row.Record.Root)
+            ? lastHead is { } kept && kept.Version == version && kept.Manifest.Root == row.Record.Root ? kept.Manifest : FindManifest(state, row.Record)
             : null;
+
+    /// <summary>Of a version that was the head not long ago, also when no pack leads there any more; null when it cannot be had.</summary>
+    private Manifest? FindManifest(StoreState at, VersionRecord version) =>
+        at.Graph(catalogue).Find(version.Id, version.Root) ?? new ManifestTrail(Directory, Site).Find(version);
 
     private void RefuseStranger(PackReader pack)
     {

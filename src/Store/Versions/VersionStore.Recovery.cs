@@ -1,6 +1,5 @@
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
-using Mirror.Store.Rebuilding;
 using Mirror.Store.Retention;
 using Mirror.Store.Slots;
 
@@ -192,9 +191,7 @@ public sealed partial class VersionStore
             return Manifest.Empty;
         }
 
-        var manifest = state.Graph(catalogue).Find(current.Id, current.Root)
-            ?? new ManifestTrail(Directory, Site).Find(current)
-            ?? TreeManifest.Read(slots.PathOf(state.CurrentSlot!), isPrivate);
+        var manifest = FindManifest(state, current) ?? TreeManifest.Read(slots.PathOf(state.CurrentSlot!), isPrivate);
         return manifest.Root == current.Root
             ? manifest
             : throw new StoreException(

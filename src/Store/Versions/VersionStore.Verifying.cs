@@ -1,6 +1,7 @@
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
+using Mirror.Store.Rebuilding;
 using Mirror.Store.Slots;
 
 namespace Mirror.Store.Versions;
@@ -25,6 +26,7 @@ public sealed partial class VersionStore
 
             VerifyPacks(findings, progress, cancellation);
             VerifyChain(findings);
+            VerifyIndex(findings);
             return findings;
         },
         cancellation);
@@ -66,7 +68,7 @@ public sealed partial class VersionStore
             return [new StoreFinding($"{tree}, which holds {version}, is gone.", remedy)];
         }
 
-        if (at.Find(version) is not { } row || at.Graph(catalogue).Find(version, row.Record.Root) is not { } manifest)
+        if (at.Find(version) is not { } row || FindManifest(at, row.Record) is not { } manifest)
         {
             return [new StoreFinding($"{tree} holds {version}, whose manifest cannot be had.{catalogue.DescribeDamage()}", remedy)];
         }
@@ -78,7 +80,8 @@ public sealed partial class VersionStore
         }
 
         var faults = new SlotVerification(tree, manifest, isPrivate, readData).Run(progress, cancellation);
-        findings.AddRange(faults.Take(MostFindingsOfOneTree).Select(fault => new StoreFinding($"{tree}/{fault.Path} of {version} {fault.Fault}.", remedy)));
+        findings.AddRange(faults.Take(MostFindingsOfOneTree).Select(fault => new StoreFinding(
+            $"{tree}/{fault.Path} of {version} {fault.Fault}.", fault.Fault == SlotVerification.Foreign ? $"Remove it: no version has it, and it goes with the slot. {remedy}" : remedy)));
         if (faults.Count > MostFindingsOfOneTree)
         {
             findings.Add(new StoreFinding($"{tree} has {faults.Count - MostFindingsOfOneTree} more differences from {version}.", remedy));
@@ -129,6 +132,27 @@ public sealed partial class VersionStore
         catch (Exception error) when (error is PackFormatException or IOException or UnauthorizedAccessException)
         {
             return error.Message;
+        }
+    }
+
+    /// <summary>The index, and what it would be rebuilt from.</summary>
+    private void VerifyIndex(List<StoreFinding> findings)
+    {
+        const string Remedy = "Nothing needs it while the index is whole. Open the store again to write (a node: start it again; else save once): it is made anew.";
+        if (index.FindFault() is { } fault)
+        {
+            findings.Add(new StoreFinding($"{Path.Combine(Directory, "index.db")} is damaged: {fault}", "Open the store again: it is rebuilt from packs and trees, and this one is set aside."));
+        }
+
+        StoreFacts.Read(Directory, out var wrong);
+        if (wrong is not null)
+        {
+            findings.Add(new StoreFinding($"{wrong}.", Remedy));
+        }
+
+        if (state.Head is { } head && new ManifestTrail(Directory, Site) is var trail && trail.LeadsTo(head) && trail.Find(head) is null && state.Head == head)
+        {
+            findings.Add(new StoreFinding($"{trail.Directory} does not lead to {head.Id}: a step of it is damaged.", $"Nothing needs it while the index is whole. Delete the packs in it and open the store again: they are made anew."));
         }
     }
 

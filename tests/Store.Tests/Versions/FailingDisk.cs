@@ -9,6 +9,12 @@ namespace Mirror.Store.Tests.Versions;
 internal sealed class FailingDisk(int failAt, bool forGood) : IStoreDisk
 {
     private readonly StoreDisk real = new();
+    private readonly string? failOn;
+    private bool dead;
+
+    /// <summary>Dies at the first change of this name.</summary>
+    public FailingDisk(string operation)
+        : this(0, forGood: true) => failOn = operation;
 
     public List<string> Operations { get; } = [];
 
@@ -63,7 +69,8 @@ internal sealed class FailingDisk(int failAt, bool forGood) : IStoreDisk
         }
 
         Operations.Add(op);
-        return Operations.Count == failAt || (forGood && Operations.Count > failAt);
+        dead |= op == failOn;
+        return dead || Operations.Count == failAt || (forGood && failOn is null && Operations.Count > failAt);
     }
 
     private IOException Failure(string op)
