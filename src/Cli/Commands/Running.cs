@@ -15,6 +15,7 @@ internal static class Running
     public static void SetRun(this Command command, Func<ParseResult, Shown, CancellationToken, Task<int>> run)
     {
         command.Options.Add(Json);
+        EmbeddedStore.AddWait(command);
         RefuseEmpty(command);
         command.SetAction(async (parsed, cancellation) =>
         {

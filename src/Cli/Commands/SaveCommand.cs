@@ -33,7 +33,7 @@ internal static class SaveCommand
                 throw new CommandException($"the store {target} lies inside the source {tree}: it would save itself. Choose a place outside.");
             }
 
-            await using var opened = await EmbeddedStore.OpenAsync(target, create: true, cancellation);
+            await using var opened = await EmbeddedStore.OpenAsync(parsed, shown, target, create: true, cancellation);
             var request = new CaptureRequest(
                 tree, null, new PathFilter([], parsed.GetValue(exclude) ?? []), Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete));
             shown.Progress($"comparing {tree} with {opened.Head?.Id.ToString() ?? "nothing"}");

@@ -26,7 +26,7 @@ internal static class VerifyCommand
             IReadOnlyList<string> findings;
             if (parsed.GetValue(store) is { } directory)
             {
-                await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
+                await using var opened = await EmbeddedStore.OpenToReadAsync(parsed, directory, cancellation);
                 var found = await opened.VerifyAsync(parsed.GetValue(readData), new ShownProgress(shown), cancellation);
                 findings = [.. found.Select(finding => $"{finding.What} {finding.Remedy}")];
             }

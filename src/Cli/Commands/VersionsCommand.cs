@@ -24,7 +24,7 @@ internal static class VersionsCommand
             VersionPosition? current;
             if (parsed.GetValue(store) is { } directory)
             {
-                await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
+                await using var opened = await EmbeddedStore.OpenToReadAsync(parsed, directory, cancellation);
                 versions = [.. opened.Versions.Select(VersionText.Summary)];
                 current = opened.Current is { } record ? Asking.ToWire(record.Id) : null;
             }

@@ -120,7 +120,12 @@ internal sealed partial class NodeSites(
         foreach (var site in config.Sites.Values.Where(site => site.Nodes.Contains(member.Name)))
         {
             var privatePaths = SlotDatabases.PrivatePaths(site).Select(EntryPath.Parse).ToHashSet();
-            var store = await VersionStore.OpenAsync(SiteContext.DirectoryOf(member, site.Name), site.Name, time, cancellationToken, privatePaths.Contains);
+            var store = await VersionStore.OpenAsync(SiteContext.DirectoryOf(member, site.Name), site.Name, time, cancellationToken, privatePaths.Contains, new Rebuilding(logs.CreateLogger<NodeSites>(), site.Name));
+            foreach (var remark in store.Remarks)
+            {
+                Log.Remark(logs.CreateLogger<NodeSites>(), site.Name, remark);
+            }
+
             served.Open(store);
             var runner = new SiteRunner(new SiteContext(
                 config, member, site, store, elections.Of(site.Name), catalogue, epochs, peers, new SiteApps(site, member, guard, time), served,
@@ -165,8 +170,17 @@ internal sealed partial class NodeSites(
     // The guard is this very program, under another name of its own.
     private static string[] GuardCommandLine() => [Environment.ProcessPath!, "guard"];
 
+    /// <summary>What opening a store reports is work that is rare and may take long: it is logged as it comes.</summary>
+    private sealed class Rebuilding(ILogger logger, string site) : IProgress<StoreProgress>
+    {
+        public void Report(StoreProgress value) => Log.Remark(logger, site, value.Step);
+    }
+
     private static partial class Log
     {
+        [LoggerMessage(7051, LogLevel.Warning, "{Site}: {Remark}")]
+        public static partial void Remark(ILogger logger, string site, string remark);
+
         [LoggerMessage(7050, LogLevel.Critical, "{Site}: an unforeseen fault; this node stops")]
         public static partial void Broken(ILogger logger, string site, Exception fault);
     }
