@@ -131,6 +131,12 @@ internal sealed class IndexRebuild
             }
         }
 
+        if (IsUndoing(held))
+        {
+            // The newest version was being taken back, and its slot with it.
+            return new() { [journal!.Slot] = held[journal.Slot] };
+        }
+
         foreach (var slot in claims.Select(claim => claim.Slot).Where(slot => !held.ContainsKey(slot)))
         {
             if (slot == current || current is null)
@@ -143,6 +149,9 @@ internal sealed class IndexRebuild
 
         return current is null || held.ContainsKey(current) ? held : throw Impossible($"{slots.CurrentLink} points to a slot that is gone");
     }
+
+    private bool IsUndoing(Dictionary<string, VersionId> held) =>
+        journal is { Phase: JournalPhase.Undoing } && held.GetValueOrDefault(journal.Slot).ToString() == journal.To && slots.ReadCurrent() == journal.Slot;
 
     private VersionRecord? Holds(string slot, VersionRecord? record, ContentHash root)
     {
@@ -227,7 +236,7 @@ internal sealed class IndexRebuild
         var branches = history.Where(pack => !pack.Row.From.IsNone && pack.Row.From < pack.Row.To).Select(pack => pack.Row.To).ToHashSet();
         var ids = history.Select(pack => pack.Row.To).Concat(held.Values).Append(head?.Id ?? default).Where(id => !id.IsNone).Distinct().Order().ToList();
         var beyond = ids.Where(id => head is not null && id > head.Id).ToList();
-        if (beyond.Count > 0)
+        if (beyond.Count > 0 && !IsUndoing(held))
         {
             remarks.Add($"{string.Join(", ", beyond)} came after {head!.Id}, and their tree is gone: they have to come again.");
         }

@@ -115,7 +115,7 @@ public sealed partial class VersionStore
         journal.Write(entry);
         disk.DeleteTree("undo: clear scratch", ScratchDirectory);
         disk.CreateDirectory("undo: create scratch", ScratchDirectory);
-        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, manifest, ScratchDirectory, trustBase: true))
+        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, manifest, ScratchDirectory, trustBase: true, isPrivate))
         {
             await builder.PrepareAsync(pack, progress, cancellation);
             journal.Write(entry with { Phase = JournalPhase.Applying });
