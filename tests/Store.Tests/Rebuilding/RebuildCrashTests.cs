@@ -1,4 +1,7 @@
+using Mirror.Delta;
+using Mirror.Store.Manifests;
 using Mirror.Store.Tests.Versions;
+using Mirror.Store.Tree;
 using Mirror.Store.Versions;
 using Mirror.Testing.Trees;
 using Xunit.Abstractions;
@@ -84,6 +87,105 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
         Assert.True(points.Count > 100, $"only {points.Count} changes were seen");
     }
 
+    [Fact]
+    public async Task The_index_may_be_lost_while_the_newest_version_is_taken_back()
+    {
+        var points = new List<string>();
+        foreach (var idleLags in (bool[])[false, true])
+        {
+            for (var failAt = 1; ; failAt++)
+            {
+                using var site = await NewSiteAsync(saved: 3);
+                var disk = new FailingDisk(failAt, forGood: true);
+                bool failed;
+                await using (var store = await site.OpenAsync(disk))
+                {
+                    if (idleLags)
+                    {
+                        site.TreeRemove(Path.Combine(site.StoreDirectory, "slots", store.CurrentSlot == "a" ? "b" : "a"));
+                    }
+
+                    disk.Armed = true;
+                    failed = await FailsAsync(() => store.ForgetNewestAsync(null, CancellationToken.None));
+                }
+
+                Lose(site, damaged: false);
+                await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
+                {
+                    Assert.True(store.Current == store.Head, $"at {failAt} ({disk.Failed}): {store.Current?.Id} is current and {store.Head?.Id} the newest");
+                    Assert.Contains(store.Head!.Id, site.Versions.Skip(1).Take(failed ? 2 : 1).Select(version => version.Record.Id));
+                    await AssertSoundAsync(site, store, $"the index was lost at {failAt} ({disk.Failed})");
+                }
+
+                if (!failed)
+                {
+                    break;
+                }
+
+                points.Add(disk.Failed!);
+            }
+        }
+
+        output.WriteLine($"{points.Count} failures injected: {string.Join(", ", points.Distinct())}");
+        Assert.Contains("undo: commit", points);
+        Assert.Contains("undo: slot: commit", points);
+    }
+
+    [Fact]
+    public async Task The_index_may_be_lost_at_any_change_of_the_disk_that_a_primary_makes()
+    {
+        var points = new List<string>();
+        for (var failAt = 1; ; failAt++)
+        {
+            using var site = await NewSiteAsync(saved: 2, known: 2);
+            var disk = new FailingDisk(failAt, forGood: true);
+            bool failed;
+            await using (var store = await site.OpenAsync(disk))
+            {
+                disk.Armed = true;
+                failed = await FailsAsync(() => ReignAsync(site, store));
+            }
+
+            var written = Path.Combine(site.StoreDirectory, "current", "by-the-app");
+            var wrote = File.Exists(written);
+            Lose(site, damaged: false);
+            await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
+            {
+                // What the app wrote is where it was, whatever the store is now; and while it may have written, the slot is still its own.
+                var where = $"at {failAt} ({disk.Failed}): head {store.Head!.Id}, live {store.Live}";
+                Assert.True(wrote == File.Exists(written), where);
+                Assert.True(store.Live is null ? !wrote || site.Versions.Count == 3 : store.Live.Tree == store.CurrentTree, where);
+                Assert.True(failed || (store.Live is null && store.Head == site.Versions[2].Record), where);
+                Assert.Equal(site.TreeOf(store.Head.Id).ToManifest().Entries, store.HeadManifest.Entries);
+                await site.AssertRestoresAsync(store, site.Versions[0].Record);
+            }
+
+            if (!failed)
+            {
+                break;
+            }
+
+            points.Add(disk.Failed!);
+        }
+
+        output.WriteLine($"{points.Count} failures injected: {string.Join(", ", points.Distinct())}");
+        Assert.Contains("record capture: commit", points);
+        Assert.Contains("end capturing: commit", points);
+    }
+
+    /// <summary>The slot goes live, its app writes, that is captured, and the node becomes a replica again.</summary>
+    private static async Task ReignAsync(VersionedSite site, VersionStore store)
+    {
+        await store.BeginCapturingAsync(CancellationToken.None);
+        var written = trees[1].File("by-the-app", "written");
+        site.TreeRemove(store.CurrentTree!);
+        written.WriteTo(store.CurrentTree!);
+        var captured = site.Add(written, site.Versions[1].Record.Id.Next, site.Versions[1].Record);
+        await store.RecordCaptureAsync(
+            captured, Manifest.Diff(store.HeadManifest, written.ToManifest()), new Dictionary<EntryPath, StatKey>(), new Dictionary<ContentHash, BlockSignature>(), CancellationToken.None);
+        await store.EndCapturingAsync(site.Files["root"], captured.Id, written.ToManifest(), null, "no longer primary", CancellationToken.None);
+    }
+
     private static void Lose(VersionedSite site, bool damaged)
     {
         var index = Path.Combine(site.StoreDirectory, "index.db");
@@ -98,7 +200,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
         }
     }
 
-    private static async Task<VersionedSite> NewSiteAsync(int saved)
+    private static async Task<VersionedSite> NewSiteAsync(int saved, int known = 4)
     {
         var site = new VersionedSite();
         await using var store = await site.OpenAsync(new FailingDisk(0, false));
@@ -108,7 +210,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
             await site.StageAllAsync(store, flip: true);
         }
 
-        foreach (var tree in trees.Skip(saved))
+        foreach (var tree in trees.Take(known).Skip(saved))
         {
             site.Add(tree);
         }
