@@ -102,6 +102,15 @@ public sealed class BlockSignature
         return await pass.FinishSignatureAsync();
     }
 
+    /// <summary>The same of a content in memory.</summary>
+    internal static BlockSignature Of(ReadOnlySpan<byte> content, BlockKey key)
+    {
+        SignatureBuilder signature = new(content.Length, key);
+        int blocks = content.Length - (content.Length % signature.BlockLength);
+        signature.AddBlocks(content[..blocks]);
+        return signature.Finish(content[blocks..]);
+    }
+
     /// <summary>Writes it as docs/format.md says.</summary>
     public void WriteTo(IBufferWriter<byte> output)
     {

@@ -33,7 +33,7 @@ internal sealed class BlockTable
     private readonly ulong[] _slots;
     private readonly int _slotShift;
 
-    private BlockTable(BlockSignature basis, BlockKey key)
+    public BlockTable(BlockSignature basis, BlockKey key)
     {
         _basis = basis;
         _key = key;

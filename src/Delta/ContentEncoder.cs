@@ -20,6 +20,28 @@ internal static class ContentEncoder
     public static Task<ContentDigest> RunAsync(Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, IOperationSink sink, CancellationToken cancellation) =>
         RunAsync(target, basis, key, hash, sink, null, cancellation);
 
+    /// <summary>A content in memory: the window is all of it.</summary>
+    public static BlockSignature? Run(ReadOnlySpan<byte> target, BlockSignature? basis, BlockKey key, Stream delta, bool sign)
+    {
+        using DeltaWriter writer = new(delta);
+        if (basis is { ContentLength: > 0 })
+        {
+            Encoder encoder = new(basis, key, writer);
+            int decided = encoder.Search(target, isLast: true);
+            if (encoder.WantsTable)
+            {
+                encoder.Take(new BlockTable(basis, key));
+                encoder.Search(target[decided..], isLast: true);
+            }
+        }
+        else
+        {
+            writer.Literal(target);
+        }
+        writer.Finish();
+        return sign ? BlockSignature.Of(target, key) : null;
+    }
+
     private static async Task<ContentDigest> RunAsync(
         Stream target, BlockSignature? basis, BlockKey key, WholeHash hash, IOperationSink sink, StreamAside? written, CancellationToken cancellation)
     {

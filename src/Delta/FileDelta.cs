@@ -28,6 +28,11 @@ public static class FileDelta
         Stream target, BlockSignature? basis, BlockKey key, Stream delta, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256) =>
         ContentEncoder.RunAsync(target, basis, key, hash, delta, cancellation);
 
+    /// <summary>The same for a content that is in memory and whose hash somebody knows: at once, on this thread.</summary>
+    /// <param name="sign">Whether its signature is wanted.</param>
+    public static BlockSignature? EncodeHeld(ReadOnlySpan<byte> target, BlockSignature? basis, BlockKey key, Stream delta, bool sign) =>
+        ContentEncoder.Run(target, basis, key, delta, sign);
+
     /// <summary>
     /// The same, byte-exact, where the basis itself is at hand: what the signature finds is grown beyond the borders of its pieces, and what was moved is found though it is shorter than a piece.
     /// The target is read once, and its edited places once more.
@@ -65,6 +70,30 @@ public static class FileDelta
     public static Task<(long Length, byte[] Hash)> ApplyAsync(
         Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256) =>
         Patcher.RunAsync(basis, delta, target, maxLength, hash, cancellation);
+
+    /// <summary>The same into memory, on this thread. Nobody hashes it. Returns the length of what was built.</summary>
+    /// <param name="target">Room for as much as the delta may yield.</param>
+    /// <exception cref="DeltaFormatException">A copy outside the basis, a truncated delta, or more than <paramref name="target"/> holds.</exception>
+    public static int ApplyHeld(Stream basis, Stream delta, Span<byte> target)
+    {
+        using DeltaReader reader = new(delta, basis.Length, target.Length);
+        int length = 0;
+        while (reader.Next() is { IsEnd: false } operation)
+        {
+            Span<byte> piece = target.Slice(length, (int)operation.Length);
+            if (operation.IsCopy)
+            {
+                basis.Position = operation.Offset;
+                basis.ReadExactly(piece);
+            }
+            else
+            {
+                reader.ReadLiteral(piece);
+            }
+            length += piece.Length;
+        }
+        return length;
+    }
 
     /// <summary>Reads a delta without its basis: every operation is checked, nothing is built. Returns the length of what it yields.</summary>
     /// <exception cref="DeltaFormatException">As when it is applied; of copies only those that no basis could have are refused.</exception>

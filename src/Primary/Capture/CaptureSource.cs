@@ -53,6 +53,9 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
         return TreeScanner.OpenRead(tree, relative);
     }
 
+    /// <summary>For many small files.</summary>
+    public SourceReader OpenReader() => new(new TreeReader(root), spool is not null && Directory.Exists(spool) ? new TreeReader(spool) : null, Locate);
+
     public StatKey? Stat(EntryPath path)
     {
         var (tree, relative) = Locate(path);
@@ -99,4 +102,23 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     };
 
     private static Entry PlainDirectory(EntryPath path) => new() { Path = path, Type = EntryType.Directory, Mode = 0x1C0 /* 0700 */ };
+}
+
+/// <summary>Reads small files of a source whole, wherever they lie.</summary>
+internal sealed class SourceReader(TreeReader live, TreeReader? spool, Func<EntryPath, (string Tree, EntryPath Relative)> locate) : IDisposable
+{
+    private readonly string liveRoot = locate(EntryPath.Root).Tree;
+
+    /// <inheritdoc cref="TreeReader.Read"/>
+    public int? Read(EntryPath path, Span<byte> buffer, out StatKey stat)
+    {
+        var (tree, relative) = locate(path);
+        return (tree == liveRoot || spool is null ? live : spool).Read(relative, buffer, out stat);
+    }
+
+    public void Dispose()
+    {
+        live.Dispose();
+        spool?.Dispose();
+    }
 }

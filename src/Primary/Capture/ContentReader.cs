@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Security.Cryptography;
 using Mirror.Delta;
 using Mirror.Store.Manifests;
@@ -11,16 +10,13 @@ namespace Mirror.Primary.Capture;
 internal readonly record struct ReadContent(ContentHash Hash, long Size, StatKey Stat, BlockSignature? Signature, bool Unstable);
 
 /// <summary>
-/// Reads a changed file once and puts its content into the pack, as a delta from the signed old content where there is one. A content the receiver already has, or
+/// Reads a changed file once (a small one is read for it) and puts its content into the pack, as a delta from the signed old content where there is one. A content the receiver already has, or
 /// that the pack already brings, is not written: so moves and copies cost their names. A file that changes while it is read is read again; if it never holds
 /// still, what was read last stands (with its own hash) and is flagged.
 /// </summary>
 internal sealed class ContentReader(CaptureSource source, PackWriter writer, BlockKey key, Func<ContentHash, Stream?> openBasis, Func<ContentHash, bool> isKnown)
 {
-    private const int attempts = 3;
-
-    /// <summary>Contents up to here are held in memory while they are read, so that a known one never reaches the pack.</summary>
-    private const int heldLength = 1 << 20;
+    public const int Attempts = 3;
 
     /// <summary>Below this a signature costs more than it saves: the content is sent whole, compressed.</summary>
     private const int signedLength = 16 << 10;
@@ -34,7 +30,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
             ReadContent content;
             try
             {
-                content = await ReadOnceAsync(scanned.Entry.Path, before.Size, oldHash, basis, sizeIsKnown, cancellation);
+                content = await ReadOnceAsync(scanned.Entry.Path, oldHash, basis, sizeIsKnown, cancellation);
             }
             catch (FileNotFoundException)
             {
@@ -47,7 +43,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
             }
 
             var held = after == before && content.Size == after.Size;
-            if (held || attempt == attempts)
+            if (held || attempt == Attempts)
             {
                 return content with { Stat = after, Unstable = !held };
             }
@@ -56,15 +52,36 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
         }
     }
 
-    private async Task<ReadContent> ReadOnceAsync(
-        EntryPath path, long expectedSize, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
+    /// <summary>Puts a file that was read ahead into the pack.</summary>
+    public async Task<ReadContent> TakeAsync(FileAhead file, ContentHash oldHash, BlockSignature? basis, CancellationToken cancellation)
     {
-        await using var file = source.OpenRead(path);
-        if (expectedSize <= heldLength)
+        var content = file.Content!.Value;
+        BlockSignature? signature = null;
+        if (!isKnown(file.Hash) && !writer.Contains(file.Hash))
         {
-            return await ReadHeldAsync(file, oldHash, basis, cancellation);
+            await using var blob = writer.BeginBlob(basis is not null);
+            await using var basisContent = basis is null ? null : openBasis(oldHash);
+            if (basisContent is null)
+            {
+                signature = FileDelta.EncodeHeld(content.Span, basis, key, blob.Delta, sign: content.Length >= signedLength);
+            }
+            else
+            {
+                using var held = new MemoryStream(content.ToArray(), writable: false);
+                var digest = await FileDelta.EncodeExactAsync(held, basis!, basisContent, key, blob.Delta, cancellation);
+                signature = content.Length >= signedLength ? digest.Signature : null;
+            }
+
+            await blob.CompleteAsync(file.Hash, basis is null ? default : oldHash, content.Length);
         }
 
+        return new ReadContent(file.Hash, content.Length, file.Stat, signature, Unstable: !file.Held);
+    }
+
+    private async Task<ReadContent> ReadOnceAsync(
+        EntryPath path, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
+    {
+        await using var file = source.OpenRead(path);
         if (sizeIsKnown)
         {
             // Most likely a move or a copy: hashing alone settles it, and only a surprise is read twice.
@@ -78,39 +95,6 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
         }
 
         return await EncodeAsync(file, oldHash, basis, cancellation);
-    }
-
-    private async Task<ReadContent> ReadHeldAsync(FileStream file, ContentHash oldHash, BlockSignature? basis, CancellationToken cancellation)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(heldLength + 1);
-        try
-        {
-            var length = 0;
-            int read;
-            while (length < buffer.Length && (read = await file.ReadAsync(buffer.AsMemory(length), cancellation)) > 0)
-            {
-                length += read;
-            }
-
-            if (length > heldLength)
-            {
-                // It grew past what is held since it was looked at.
-                file.Position = 0;
-                return await EncodeAsync(file, oldHash, basis, cancellation);
-            }
-
-            var hash = ContentHash.From(SHA256.HashData(buffer.AsSpan(0, length)));
-            if (isKnown(hash) || writer.Contains(hash))
-            {
-                return new ReadContent(hash, length, default, null, false);
-            }
-
-            return await EncodeAsync(new MemoryStream(buffer, 0, length, writable: false), oldHash, basis, cancellation);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
     }
 
     private async Task<ReadContent> EncodeAsync(Stream content, ContentHash oldHash, BlockSignature? basis, CancellationToken cancellation)

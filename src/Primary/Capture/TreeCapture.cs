@@ -57,11 +57,25 @@ internal static class TreeCapture
         var unstable = new List<EntryPath>();
         var filesRead = 0;
 
-        foreach (var found in scanned)
+        var olds = Matched(scanned, known.Manifest);
+        var same = new bool[scanned.Count];
+        var small = new List<ScannedEntry>();
+        for (var i = 0; i < scanned.Count; i++)
+        {
+            same[i] = olds[i] is { Type: EntryType.File, Unstable: false } && known.StatKeys.TryGetValue(scanned[i].Entry.Path, out var seen) && seen == scanned[i].Stat;
+            if (!same[i] && scanned[i].Entry is { Type: EntryType.File, HardlinkOf: null, Size: <= FilesAhead.MaxLength })
+            {
+                small.Add(scanned[i]);
+            }
+        }
+
+        await using var ahead = new FilesAhead(source, small, ContentReader.Attempts, cancellation);
+        for (var i = 0; i < scanned.Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
+            var found = scanned[i];
             var entry = found.Entry;
-            var old = known.Manifest.Find(entry.Path);
+            var old = olds[i];
             if (entry.Type != EntryType.File)
             {
                 entries.Add(entry);
@@ -80,15 +94,19 @@ internal static class TreeCapture
                 entry = entry with { HardlinkOf = null };
             }
 
-            if (old is { Type: EntryType.File, Unstable: false } && known.StatKeys.TryGetValue(entry.Path, out var seen) && seen == found.Stat)
+            if (same[i])
             {
-                entry = entry with { Hash = old.Hash };
+                entry = entry with { Hash = old!.Hash };
                 stats[entry.Path] = found.Stat;
             }
             else
             {
                 var (oldHash, basis) = bases.Find(found, old);
-                if (await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Contains(entry.Size), cancellation) is not { } content)
+                var file = found.Entry is { HardlinkOf: null, Size: <= FilesAhead.MaxLength } ? await ahead.NextAsync(cancellation) : default;
+                var read = file.Content is not null ? await reader.TakeAsync(file, oldHash, basis, cancellation)
+                    : file.Found is null || file.IsTooLong ? await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Contains(entry.Size), cancellation)
+                    : null;
+                if (read is not { } content)
                 {
                     continue;
                 }
@@ -123,6 +141,25 @@ internal static class TreeCapture
 
         var manifest = Manifest.FromSorted(WithoutOrphans(entries));
         return new TreeChanges(manifest, Manifest.Diff(known.Manifest, manifest), stats, signatures, filesRead, unstable);
+    }
+
+    /// <summary>What the manifest had at the path of each entry; both are in manifest order.</summary>
+    private static Entry?[] Matched(IReadOnlyList<ScannedEntry> scanned, Manifest known)
+    {
+        var olds = new Entry?[scanned.Count];
+        var at = 0;
+        for (var i = 0; i < olds.Length; i++)
+        {
+            var order = -1;
+            while (at < known.Entries.Count && (order = known.Entries[at].Path.CompareTo(scanned[i].Entry.Path)) < 0)
+            {
+                at++;
+            }
+
+            olds[i] = order == 0 && at < known.Entries.Count ? known.Entries[at] : null;
+        }
+
+        return olds;
     }
 
     private static void RefuseMassDelete(string root, IReadOnlyList<ScannedEntry> scanned, Manifest known, bool allowed)

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.Globalization;
+using System.Security.Cryptography;
 using Mirror.Delta;
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
@@ -15,6 +17,9 @@ namespace Mirror.Store.Slots;
 /// </summary>
 internal sealed class SlotBuilder : IDisposable
 {
+    /// <summary>Contents up to here are made in memory and written at once.</summary>
+    private const int HeldLength = 1 << 20;
+
     private readonly IStoreDisk disk;
     private readonly Manifest slot;
     private readonly Manifest baseline;
@@ -27,6 +32,7 @@ internal sealed class SlotBuilder : IDisposable
     private readonly SlotPlan plan;
     private readonly Dictionary<EntryPath, EntryPath> prepared = [];
     private readonly Dictionary<ContentHash, EntryPath> preparedContents = [];
+    private byte[] held = [];
     private TreeHandle? baseHandle;
     private Dictionary<EntryPath, int>? groupSizes;
 
@@ -64,7 +70,7 @@ internal sealed class SlotBuilder : IDisposable
             foreach (var file in content)
             {
                 cancellation.ThrowIfCancellationRequested();
-                await disk.ChangeAsync("stage: write new file", () => WriteAsync(writer, pack, file.Entry, cancellation));
+                await WriteAsync(writer, pack, file.Entry, cancellation);
                 done += file.Entry.Size;
                 progress?.Report(new StoreProgress("writing changed files", done, total));
             }
@@ -102,7 +108,7 @@ internal sealed class SlotBuilder : IDisposable
             cancellation.ThrowIfCancellationRequested();
             if (prepared.TryGetValue(entry.Path, out var scratchName))
             {
-                disk.Change("stage: link new file", () => writer.LinkFrom(scratch, scratchName, entry.Path));
+                disk.Change("stage: move new file", () => writer.MoveFrom(scratch, scratchName, entry.Path));
             }
             else if (plan.Files.TryGetValue(entry.Path, out var file))
             {
@@ -156,7 +162,12 @@ internal sealed class SlotBuilder : IDisposable
         ? TreeScanner.OpenRead(baseTree, entry.Path)
         : throw new StoreException($"The content {hash} of the old version is nowhere. Run verify on this store.");
 
-    public void Dispose() => baseHandle?.Dispose();
+    public void Dispose()
+    {
+        baseHandle?.Dispose();
+        ArrayPool<byte>.Shared.Return(held);
+        held = [];
+    }
 
     private void RefuseMissing(PackReader pack, IEnumerable<Entry> wanted)
     {
@@ -174,30 +185,78 @@ internal sealed class SlotBuilder : IDisposable
 
     private async Task WriteAsync(TreeWriter writer, PackReader pack, Entry entry, CancellationToken cancellation)
     {
-        using var file = writer.BeginFile(entry with { Path = NextScratchName(entry.Path) });
-        if (preparedContents.TryGetValue(entry.Hash, out var twin))
+        var name = NextScratchName(entry.Path);
+        if (entry is { Sparse: false, Size: <= HeldLength })
         {
-            await using var content = TreeScanner.OpenRead(scratch, twin);
-            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, $"scratch copy of \"{entry.Path}\"", cancellation);
+            disk.Change("stage: write new file", () => writer.PutNew(entry with { Path = name }, Held(pack, entry)));
         }
-        else if (entry.Size == 0)
+        else
         {
-            await VerifiedCopy.RunAsync(Stream.Null, file.Content, entry.Hash, 0, $"the empty file \"{entry.Path}\"", cancellation);
+            await disk.ChangeAsync("stage: write new file", () => StreamAsync(writer, pack, entry, name, cancellation));
         }
-        else if (pack.Find(entry.Hash) is { } blob)
+
+        preparedContents.TryAdd(entry.Hash, name);
+    }
+
+    /// <summary>A small content, checked.</summary>
+    private ReadOnlySpan<byte> Held(PackReader pack, Entry entry)
+    {
+        if (held.Length == 0)
+        {
+            held = ArrayPool<byte>.Shared.Rent(HeldLength + 1);
+        }
+
+        // One byte more than it should have: so that too long a content shows.
+        var room = held.AsSpan(0, (int)entry.Size + 1);
+        var blob = entry.Size > 0 && !preparedContents.ContainsKey(entry.Hash) ? pack.Find(entry.Hash) : null;
+        var length = 0;
+        if (blob is not null)
+        {
+            using var basis = blob.Basis.IsNone ? Stream.Null : OpenOld(blob.Basis);
+            using var delta = pack.OpenDelta(entry.Hash);
+            length = FileDelta.ApplyHeld(basis, delta, room[..(int)entry.Size]);
+        }
+        else if (entry.Size > 0)
+        {
+            using var content = OpenNew(entry.Hash);
+            length = content.ReadAtLeast(room, room.Length, throwOnEndOfStream: false);
+        }
+
+        var found = ContentHash.From(SHA256.HashData(room[..length]));
+        if (length != entry.Size || found != entry.Hash)
+        {
+            throw blob is not null
+                ? NotAsPromised(pack, entry, length, found)
+                : new DamagedContentException($"{WhereNew(entry)} is not what the manifest says: it has the SHA-256 {found}, not {entry.Size} bytes with {entry.Hash}. Run verify.");
+        }
+
+        return room[..length];
+    }
+
+    private async Task StreamAsync(TreeWriter writer, PackReader pack, Entry entry, EntryPath name, CancellationToken cancellation)
+    {
+        using var file = writer.BeginFile(entry with { Path = name });
+        if (entry.Size == 0)
+        {
+            await VerifiedCopy.RunAsync(Stream.Null, file.Content, entry.Hash, 0, WhereNew(entry), cancellation);
+        }
+        else if (!preparedContents.ContainsKey(entry.Hash) && pack.Find(entry.Hash) is { } blob)
         {
             await ApplyBlobAsync(pack, blob, entry, file.Content, cancellation);
         }
         else
         {
-            var known = baseline.FindContent(entry.Hash)!;
-            await using var content = TreeScanner.OpenRead(baseTree!, known.Path);
-            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, $"{baseTree}/{known.Path}", cancellation);
+            await using var content = OpenNew(entry.Hash);
+            await VerifiedCopy.RunAsync(content, file.Content, entry.Hash, entry.Size, WhereNew(entry), cancellation);
         }
 
         file.Commit();
-        preparedContents.TryAdd(entry.Hash, prepared[entry.Path]);
     }
+
+    /// <summary>Where <see cref="OpenNew"/> takes it from, for errors.</summary>
+    private string WhereNew(Entry entry) => preparedContents.ContainsKey(entry.Hash) || entry.Size == 0
+        ? $"the scratch copy of \"{entry.Path}\""
+        : $"{baseTree}/{baseline.FindContent(entry.Hash)?.Path}";
 
     private async Task ApplyBlobAsync(PackReader pack, BlobInfo blob, Entry entry, Stream output, CancellationToken cancellation)
     {
@@ -206,11 +265,13 @@ internal sealed class SlotBuilder : IDisposable
         var (length, sha256) = await FileDelta.ApplyAsync(basis, delta, output, entry.Size, cancellation);
         if (length != entry.Size || ContentHash.From(sha256) != entry.Hash)
         {
-            throw new StoreException(
-                $"\"{entry.Path}\" of version {pack.Header.To} came out with {length} bytes and SHA-256 {Convert.ToHexStringLower(sha256)}; {entry.Size} and {entry.Hash} were promised. "
-                + "Either the pack is wrong or the file it builds on is damaged here: run verify, then ask for a fill.");
+            throw NotAsPromised(pack, entry, length, ContentHash.From(sha256));
         }
     }
+
+    private static StoreException NotAsPromised(PackReader pack, Entry entry, long length, ContentHash found) => new(
+        $"\"{entry.Path}\" of version {pack.Header.To} came out with {length} bytes and SHA-256 {found}; {entry.Size} and {entry.Hash} were promised. "
+        + "Either the pack is wrong or the file it builds on is damaged here: run verify, then ask for a fill.");
 
     private void LinkShared(TreeWriter writer, PlannedFile file)
     {

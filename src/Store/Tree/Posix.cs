@@ -68,6 +68,41 @@ internal static unsafe partial class Posix
 
     public static void Close(int descriptor) => close(descriptor);
 
+    /// <summary>Reads on; 0 at the end.</summary>
+    public static int Read(int descriptor, Span<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            int result;
+            do
+            {
+                result = Result((int)read(descriptor, start, (nuint)buffer.Length));
+            }
+            while (result == -Errno.Interrupted);
+            return result;
+        }
+    }
+
+    /// <summary>Writes all of it; 0, or an error number negated.</summary>
+    public static int Write(int descriptor, ReadOnlySpan<byte> content)
+    {
+        fixed (byte* start = content)
+        {
+            for (var written = 0; written < content.Length;)
+            {
+                var result = Result((int)write(descriptor, start + written, (nuint)(content.Length - written)));
+                if (result < 0 && result != -Errno.Interrupted)
+                {
+                    return result;
+                }
+
+                written += Math.Max(0, result);
+            }
+        }
+
+        return 0;
+    }
+
     /// <summary>Fills the buffer with directory records; 0 at the end.</summary>
     public static int GetDirectoryEntries(int directory, Span<byte> buffer)
     {
@@ -150,13 +185,15 @@ internal static unsafe partial class Posix
         return Result(linkat(fromDirectory, fromName, toDirectory, toName, 0));
     }
 
-    public static int Rename(int directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to)
+    public static int Rename(int directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to) => Rename(directory, from, directory, to);
+
+    public static int Rename(int fromDirectory, ReadOnlySpan<byte> from, int toDirectory, ReadOnlySpan<byte> to)
     {
         var fromName = stackalloc byte[from.Length + 1];
         Terminate(from, fromName);
         var toName = stackalloc byte[to.Length + 1];
         Terminate(to, toName);
-        return Result(renameat(directory, fromName, directory, toName));
+        return Result(renameat(fromDirectory, fromName, toDirectory, toName));
     }
 
     public static int Unlink(int directory, ReadOnlySpan<byte> path)
@@ -248,6 +285,8 @@ internal static unsafe partial class Posix
     [LibraryImport("libc", SetLastError = true)] private static partial int openat(int directory, byte* path, int flags, uint mode);
     [LibraryImport("libc", SetLastError = true)] private static partial nint syscall(nint number, nint directory, byte* path, OpenHow* how, nuint size);
     [LibraryImport("libc", SetLastError = true)] private static partial int close(int descriptor);
+    [LibraryImport("libc", SetLastError = true)] private static partial nint read(int descriptor, byte* buffer, nuint length);
+    [LibraryImport("libc", SetLastError = true)] private static partial nint write(int descriptor, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] private static partial nint getdents64(int directory, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] private static partial int statx(int directory, byte* path, int flags, uint mask, FileStat* stat);
     [LibraryImport("libc", SetLastError = true)] private static partial nint readlinkat(int directory, byte* path, byte* buffer, nuint length);

@@ -55,19 +55,46 @@ public sealed class TreeWriter : IDisposable
         return new PendingFile(this, entry, name, new SafeFileHandle(PosixError.Check(descriptor, "create", Root, entry.Path), ownsHandle: true));
     }
 
+    /// <summary>Writes a whole file under a name that nobody has yet: for a directory that only this writer knows.</summary>
+    /// <exception cref="IOException">The name is taken; or the disk failed, and nothing was left.</exception>
+    public void PutNew(Entry entry, ReadOnlySpan<byte> content)
+    {
+        var directory = PosixError.Check(parents.Of(entry.Path), "open the directory of", Root, entry.Path);
+        var descriptor = PosixError.Check(
+            Posix.OpenAt(directory, entry.Path.Name, Posix.ReadWrite | Posix.Create | Posix.Exclusive | Posix.NoFollow, NewFileMode), "create", Root, entry.Path);
+        var written = false;
+        try
+        {
+            PosixError.Check(Posix.Write(descriptor, content), "write", Root, entry.Path);
+            metadata.Apply(descriptor, pathOnly: false, entry, Root);
+            written = true;
+        }
+        finally
+        {
+            Posix.Close(descriptor);
+            if (!written)
+            {
+                _ = Posix.Unlink(directory, entry.Path.Name);
+            }
+        }
+    }
+
+    /// <summary>Gives what is at <paramref name="sourceRoot"/>/<paramref name="source"/> another name in this tree, on the same file system; replaces what is there.</summary>
+    /// <exception cref="FileNotFoundException">The source is not there, or the directory it shall move to.</exception>
+    public void MoveFrom(string sourceRoot, EntryPath source, EntryPath path)
+    {
+        var from = PosixError.Check(SourcesIn(sourceRoot).Of(source), "open the directory of", sourceRoot, source);
+        var to = PosixError.Check(parents.Of(path), "open the directory of", Root, path);
+        var error = Posix.Rename(from, source.Name, to, path.Name);
+        if (error < 0)
+        {
+            PosixError.Throw($"move \"{path}\" from", sourceRoot, source, -error);
+        }
+    }
+
     /// <summary>Links <paramref name="path"/> to the same inode as <paramref name="sourceRoot"/>/<paramref name="source"/>; replaces what is there.</summary>
     /// <exception cref="FileNotFoundException">The source is not there, or the directory the link belongs in.</exception>
-    public void LinkFrom(string sourceRoot, EntryPath source, EntryPath path)
-    {
-        if (linkTree?.Root != sourceRoot)
-        {
-            CloseLinkTree();
-            linkTree = new TreeHandle(sourceRoot);
-            linkParents = new ParentDirectory(linkTree, openUp: true);
-        }
-
-        Link(linkParents!, sourceRoot, source, path);
-    }
+    public void LinkFrom(string sourceRoot, EntryPath source, EntryPath path) => Link(SourcesIn(sourceRoot), sourceRoot, source, path);
 
     /// <summary>Directory (existing ones get mode and ownership; mtime is set by <see cref="FinishDirectories"/>), symlink, fifo, device, or hard link to <see cref="Entry.HardlinkOf"/>.</summary>
     public void Put(Entry entry)
@@ -227,10 +254,14 @@ public sealed class TreeWriter : IDisposable
         var from = PosixError.Check(sources.Of(source), "open the directory of", sourceRoot, source);
         var to = PosixError.Check(parents.Of(path), "open the directory of", Root, path);
         var error = Posix.Link(from, source.Name, to, path.Name);
+        if (error >= 0)
+        {
+            return;
+        }
+
         if (error != -Errno.Exists)
         {
-            PosixError.Check(error, $"link \"{path}\" to", sourceRoot, source);
-            return;
+            PosixError.Throw($"link \"{path}\" to", sourceRoot, source, -error);
         }
 
         PosixError.Check(Posix.Stat(from, source.Name, out FileStat wanted), "look at", sourceRoot, source);
@@ -243,6 +274,18 @@ public sealed class TreeWriter : IDisposable
         (var name, error) = UnderTemporaryName(path, (directory, name) => Posix.Link(from, source.Name, directory, name));
         PosixError.Check(error, $"link \"{path}\" to", sourceRoot, source);
         GiveName(path, name);
+    }
+
+    private ParentDirectory SourcesIn(string sourceRoot)
+    {
+        if (linkTree?.Root != sourceRoot)
+        {
+            CloseLinkTree();
+            linkTree = new TreeHandle(sourceRoot);
+            linkParents = new ParentDirectory(linkTree, openUp: true);
+        }
+
+        return linkParents!;
     }
 
     private void CloseLinkTree()

@@ -60,7 +60,7 @@ public sealed class CrashTests(ITestOutputHelper output)
         var operations = await OperationsAsync();
 
         // In the middle of a slot that holds nothing else, in one that holds a staged version alone, and just before and after an operation happens.
-        foreach (var crash in new[] { operations.IndexOf("stage: link new file"), operations.LastIndexOf("stage: commit"), operations.IndexOf("stage: remove"), operations.IndexOf("flip: commit") })
+        foreach (var crash in new[] { operations.IndexOf("stage: move new file"), operations.LastIndexOf("stage: commit"), operations.IndexOf("stage: remove"), operations.IndexOf("flip: commit") })
         {
             for (var failAt = 1; ; failAt++)
             {

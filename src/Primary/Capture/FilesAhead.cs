@@ -1,0 +1,159 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
+
+namespace Mirror.Primary.Capture;
+
+/// <summary>A small file, read. Its bytes are good until the next one is asked for.</summary>
+/// <param name="Content">Null: the file is gone, or grew past what is held (then <paramref name="IsTooLong"/>).</param>
+/// <param name="Held">It was the same before and after it was read.</param>
+internal readonly record struct FileAhead(ScannedEntry Found, ReadOnlyMemory<byte>? Content, bool IsTooLong, ContentHash Hash, StatKey Stat, bool Held);
+
+/// <summary>
+/// Reads and hashes small files on another thread, in the order in which they will be asked for, while this one writes the pack: two thirds of the work on a tree of
+/// many files. A file that changes while it is read is read again, a few times. At most four batches of 2 MiB are in memory.
+/// </summary>
+internal sealed class FilesAhead : IAsyncDisposable
+{
+    /// <summary>Longer files are not for this.</summary>
+    public const int MaxLength = 1 << 20;
+
+    private const int batchLength = 2 * MaxLength;
+    private const int batchFiles = 256;
+
+    private readonly Channel<Batch> batches = Channel.CreateBounded<Batch>(new BoundedChannelOptions(2) { SingleReader = true, SingleWriter = true });
+    private readonly CancellationTokenSource stop;
+    private readonly Task reading;
+    private Batch? current;
+    private int next;
+
+    public FilesAhead(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, CancellationToken cancellation)
+    {
+        stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        reading = Task.Run(() => ReadAllAsync(source, files, attempts, stop.Token), CancellationToken.None);
+    }
+
+    /// <summary>The next file, in the order of the list.</summary>
+    /// <exception cref="IOException"/>
+    /// <exception cref="UnauthorizedAccessException"/>
+    public async ValueTask<FileAhead> NextAsync(CancellationToken cancellation)
+    {
+        while (current is null || next == current.Files.Count)
+        {
+            current?.Dispose();
+            current = null;
+            next = 0;
+            if (!batches.Reader.TryRead(out current) && !await batches.Reader.WaitToReadAsync(cancellation))
+            {
+                throw new InvalidOperationException("More files were asked for than were to be read.");
+            }
+        }
+
+        return current.Files[next++];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        current?.Dispose();
+        while (batches.Reader.TryRead(out var left))
+        {
+            left.Dispose();
+        }
+
+        stop.Dispose();
+    }
+
+    private async Task ReadAllAsync(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, CancellationToken cancellation)
+    {
+        Batch? batch = null;
+        try
+        {
+            using var reader = source.OpenReader();
+            foreach (var found in files)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                if (batch is not null && !batch.HasRoomFor(found))
+                {
+                    await batches.Writer.WriteAsync(batch, cancellation);
+                    batch = null;
+                }
+
+                batch ??= new Batch();
+                batch.Read(reader, found, attempts);
+            }
+
+            if (batch is not null)
+            {
+                await batches.Writer.WriteAsync(batch, cancellation);
+                batch = null;
+            }
+
+            batches.Writer.Complete();
+        }
+        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or OperationCanceledException)
+        {
+            // Whoever asks for the file it was about learns of it: the files before it are there.
+            batches.Writer.Complete(failure);
+        }
+        finally
+        {
+            batch?.Dispose();
+        }
+    }
+
+    private sealed class Batch : IDisposable
+    {
+        private byte[] buffer = ArrayPool<byte>.Shared.Rent(batchLength);
+        private int used;
+
+        public List<FileAhead> Files { get; } = new(batchFiles);
+
+        /// <summary>With a byte more, so that one that grew shows.</summary>
+        public bool HasRoomFor(ScannedEntry found) => Files.Count < batchFiles && used + found.Stat.Size < buffer.Length;
+
+        public void Read(SourceReader reader, ScannedEntry found, int attempts)
+        {
+            var before = found.Stat;
+            for (var attempt = 1; ; attempt++)
+            {
+                var room = buffer.AsSpan(used, Math.Min(MaxLength + 1, buffer.Length - used));
+                if (reader.Read(found.Entry.Path, room, out var after) is not { } length)
+                {
+                    Files.Add(new FileAhead(found, null, false, default, default, false));
+                    return;
+                }
+
+                var held = after == before && length == after.Size;
+                if (!held && attempt < attempts)
+                {
+                    before = after;
+                    continue;
+                }
+
+                if (length == room.Length)
+                {
+                    Files.Add(new FileAhead(found, null, true, default, after, false));
+                    return;
+                }
+
+                var content = buffer.AsMemory(used, length);
+                used += length;
+                Files.Add(new FileAhead(found, content, false, ContentHash.From(SHA256.HashData(content.Span)), after, held));
+                return;
+            }
+        }
+
+        public void Dispose()
+        {
+            if (buffer.Length > 0)
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = [];
+            }
+        }
+    }
+}
