@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Mirror.Node.Configuration;
 
 /// <summary>Durations as people write them: <c>200ms</c>, <c>4s</c>, <c>5m</c>, <c>1h</c>, <c>7d</c>, also joined: <c>1m30s</c>.</summary>
-internal static class Durations
+public static class Durations
 {
     private static readonly (string Unit, long Ticks)[] Units =
     [

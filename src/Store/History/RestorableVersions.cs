@@ -28,6 +28,9 @@ internal sealed class RestorableVersions
     public bool Fits(StoreState state, PackCatalogue catalogue) =>
         damage == catalogue.DamageCount && ReferenceEquals(at.HeadManifest, state.HeadManifest) && ReferenceEquals(at.Packs, state.Packs) && at.Head == state.Head;
 
+    /// <summary>The same after an exchange of packs by which no version that is kept lost or gained anything.</summary>
+    public RestorableVersions After(StoreState exchange) => new([.. versions.Where(version => exchange.Find(version) is not null)], exchange, damage);
+
     /// <param name="before">What was found for an earlier state; null to start from scratch.</param>
     public static RestorableVersions Find(StoreState state, PackCatalogue catalogue, RestorableVersions? before)
     {

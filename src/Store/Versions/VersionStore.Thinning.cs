@@ -237,7 +237,9 @@ public sealed partial class VersionStore
 
                 rows.ForEach(change.PutPack);
             });
+            var known = restorable is { } found && found.Fits(before, catalogue) ? found : null;
             state = After(before, dropped, removed, rows);
+            restorable = known?.After(state);
             foreach (var row in removed.Where(row => rows.All(added => added.File != row.File)))
             {
                 disk.DeleteFile($"{op}: delete pack", catalogue.PathOf(row));

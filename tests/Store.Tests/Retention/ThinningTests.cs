@@ -266,6 +266,62 @@ public sealed class ThinningTests : IDisposable
         await Assert.ThrowsAsync<StoreException>(() => store.ForgetAsync([branch.Id], dryRun: false, null, CancellationToken.None));
     }
 
+    [Fact]
+    public async Task A_primary_that_has_only_manifests_of_what_it_captured_thins_those()
+    {
+        await using var store = await site.OpenAsync();
+        await site.AddManyAsync(store, 3);
+        var live = await store.BeginCapturingAsync(CancellationToken.None);
+        for (var at = 4; at < 12; at++)
+        {
+            var record = site.Site.Add(ThinnedSite.Tree(at));
+            site.Time.Advance(TimeSpan.FromHours(1));
+            await store.RecordCaptureAsync(
+                record, Manifest.Diff(store.HeadManifest, ThinnedSite.Tree(at).ToManifest()), new Dictionary<EntryPath, StatKey>(), new Dictionary<ContentHash, BlockSignature>(), CancellationToken.None);
+        }
+
+        var restorable = store.Versions.Where(version => version.Restorable).Select(version => version.Record.Id).ToHashSet();
+        var report = await store.ForgetAsync([.. new[] { 1, 3, 5, 6, 8 }.Select(ThinnedSite.Id)], dryRun: false, null, CancellationToken.None);
+
+        // What 2 has of its own are deltas from contents of 3, and no pack leads over 3 to them.
+        Assert.StartsWith("1.3 could not be dropped", Assert.Single(report.Notices), StringComparison.Ordinal);
+        Assert.Equal([2, 3, 4, 7, 9, 10, 11], store.Versions.Select(version => (int)version.Record.Id.Sequence));
+        Assert.All(store.Versions, version => Assert.Equal(site.Site.TreeOf(version.Record.Id).ToManifest().Root, store.ManifestOf(version.Record.Id).Root));
+        Assert.All(store.Versions.Where(version => restorable.Contains(version.Record.Id)), version => Assert.True(version.Restorable));
+        Assert.Null(store.DueKeyFrame(new KeyFramePolicy(1, TimeSpan.Zero), 0));
+        await Assert.ThrowsAsync<StoreException>(() => store.ForgetNewestAsync(null, CancellationToken.None));
+        Assert.Equal(ThinnedSite.Id(11), store.Live!.Version);
+        Assert.Equal(live.Tree, store.Live.Tree);
+    }
+
+    [Fact]
+    public async Task A_thinned_store_without_its_index_is_rebuilt_with_all_it_keeps()
+    {
+        await using (var store = await site.OpenAsync())
+        {
+            await site.AddManyAsync(store, 9);
+            await store.MakeKeyFrameAsync(ThinnedSite.Id(4), null, CancellationToken.None);
+            await store.ProtectAsync(ThinnedSite.Id(2), "for ever", CancellationToken.None);
+            await store.ForgetAsync([.. new[] { 3, 5, 6, 7 }.Select(ThinnedSite.Id)], dryRun: false, null, CancellationToken.None);
+
+            // By the packs' times a rebuilt index knows when versions came.
+            Assert.Equal(site.Time.GetUtcNow().AddHours(-1), File.GetLastWriteTimeUtc(Path.Combine(site.HistoryDirectory, "1.8-1.4.pack")));
+            Assert.Equal(site.Time.GetUtcNow().AddHours(-5), File.GetLastWriteTimeUtc(Path.Combine(site.HistoryDirectory, "0.0-1.4.pack")));
+            Assert.Equal(site.Time.GetUtcNow().AddHours(-5), File.GetLastWriteTimeUtc(Path.Combine(site.HistoryDirectory, "1.4-1.2.pack")));
+        }
+
+        foreach (var file in Directory.EnumerateFiles(site.Site.StoreDirectory, "index.db*"))
+        {
+            File.Delete(file);
+        }
+
+        await using var rebuilt = await site.OpenAsync();
+        await site.AssertHoldsAsync(rebuilt, 1, 2, 4, 8, 9);
+        Assert.Equal("protected: for ever", rebuilt.Versions[1].Note);
+        await rebuilt.ForgetAsync([ThinnedSite.Id(1)], dryRun: false, null, CancellationToken.None);
+        await site.AssertHoldsAsync(rebuilt, 2, 4, 8, 9);
+    }
+
     private sealed class Immediately(Action<StoreProgress> report) : IProgress<StoreProgress>
     {
         public void Report(StoreProgress value) => report(value);
