@@ -4,7 +4,7 @@ using Mirror.Cli.Output;
 namespace Mirror.Cli.Tests.Commands;
 
 /// <summary>What takes away or keeps versions of a store, as it is typed.</summary>
-public sealed class ForgetCommandTests : IAsyncLifetime, IDisposable
+public sealed class ForgetCommandTests : IDisposable
 {
     private readonly string directory = Directory.CreateTempSubdirectory("mirror-forget-").FullName;
 
@@ -12,23 +12,22 @@ public sealed class ForgetCommandTests : IAsyncLifetime, IDisposable
 
     private string Store => Path.Combine(directory, "store");
 
-    public async Task InitializeAsync()
+    private async Task SaveAsync(int count)
     {
         Directory.CreateDirectory(Source);
-        for (var version = 1; version <= 5; version++)
+        for (var version = 1; version <= count; version++)
         {
             await File.WriteAllTextAsync(Path.Combine(Source, "page"), $"this is version {version}");
             Assert.Equal(ExitCode.Ok, (await MirrorProgram.RunAsync("save", Source, "--store", Store)).Code);
         }
     }
 
-    public Task DisposeAsync() => Task.CompletedTask;
-
     public void Dispose() => Directory.Delete(directory, recursive: true);
 
     [Fact]
     public async Task A_policy_is_shown_first_done_with_yes_and_what_is_kept_is_restored()
     {
+        await SaveAsync(5);
         var told = await MirrorProgram.RunAsync("forget", "--store", Store, "--keep-last", "2", "--dry-run", "--json");
         Assert.Equal(ExitCode.Ok, told.Code);
         Assert.Equal(["1.1", "1.2", "1.3"], told.Json.GetProperty("versions").EnumerateArray().Where(line => !line.GetProperty("kept").GetBoolean()).Select(line => line.GetProperty("id").GetString()));
@@ -62,6 +61,7 @@ public sealed class ForgetCommandTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task Undo_takes_the_last_save_back_and_the_next_one_sees_what_has_changed_since()
     {
+        await SaveAsync(5);
         var told = await MirrorProgram.RunAsync("forget", "--newest", "--store", Store, "--dry-run");
         Assert.Contains("1.5 would go", told.Output, StringComparison.Ordinal);
         Assert.Equal("this is version 5", await File.ReadAllTextAsync(Path.Combine(Store, "current", "page")));
@@ -88,10 +88,11 @@ public sealed class ForgetCommandTests : IAsyncLifetime, IDisposable
     [InlineData("protect", "1.1", "--lift", "--reason", "why", "--store", "STORE")]
     public async Task What_is_not_clear_is_refused_and_changes_nothing(params string[] line)
     {
+        await SaveAsync(1);
         var ended = await MirrorProgram.RunAsync([.. line.Select(word => word == "STORE" ? Store : word), "--json"]);
         Assert.Equal(ExitCode.Usage, ended.Code);
         Assert.False(ended.Json.GetProperty("ok").GetBoolean());
-        Assert.Equal(5, await CountAsync());
+        Assert.Equal(1, await CountAsync());
     }
 
     private async Task<int> CountAsync()
