@@ -44,7 +44,7 @@ internal static class ForgetCommand
 
             if (parsed.GetValue(newest))
             {
-                return await UndoAsync(parsed.GetValue(store), parsed.GetValue(dryRun), parsed.GetValue(yes), shown, cancellation);
+                return await UndoAsync(parsed, parsed.GetValue(store), parsed.GetValue(dryRun), parsed.GetValue(yes), shown, cancellation);
             }
 
             if (parsed.GetValue(store) is not { } directory)
@@ -64,7 +64,7 @@ internal static class ForgetCommand
                 throw new CommandException("nothing says what to keep, and an empty policy would drop every version. Give rules, such as --keep-last 10 --keep-daily 30, or name versions.", ExitCode.Usage);
             }
 
-            await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
+            await using var opened = await OpenAsync(parsed, shown, directory, parsed.GetValue(dryRun), cancellation);
             return await RunAsync(
                 (dry, token) => named.Count > 0
                     ? opened.ForgetAsync(named, dry, new ShownProgress(shown), token)
@@ -73,6 +73,9 @@ internal static class ForgetCommand
         });
         return command;
     }
+
+    private static Task<VersionStore> OpenAsync(ParseResult parsed, Shown shown, string directory, bool dryRun, CancellationToken cancellation) =>
+        dryRun ? EmbeddedStore.OpenToReadAsync(parsed, directory, cancellation) : EmbeddedStore.OpenAsync(parsed, shown, directory, create: false, cancellation);
 
     private static async Task<int> RunAsync(Func<bool, CancellationToken, Task<RetentionReport>> forget, string where, bool dryRun, bool yes, Shown shown, CancellationToken cancellation)
     {
@@ -111,7 +114,7 @@ internal static class ForgetCommand
         return dryRun || report.Notices.Count == 0 ? ExitCode.Ok : ExitCode.Findings;
     }
 
-    private static async Task<int> UndoAsync(string? directory, bool dryRun, bool yes, Shown shown, CancellationToken cancellation)
+    private static async Task<int> UndoAsync(ParseResult parsed, string? directory, bool dryRun, bool yes, Shown shown, CancellationToken cancellation)
     {
         if (directory is null)
         {
@@ -119,7 +122,7 @@ internal static class ForgetCommand
                 "a node's newest version is never taken back: the cluster was told that it is there, and counts on it. Restore an older one beside the site (`mirror restore`), and copy back what is wanted.", ExitCode.Usage);
         }
 
-        await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
+        await using var opened = await OpenAsync(parsed, shown, directory, dryRun, cancellation);
         var newest = opened.Head?.Id ?? default;
         var older = opened.CheckForgetNewest();
         if (!dryRun)

@@ -29,7 +29,9 @@ internal static class KeyFrameCommand
             long bytes = 0;
             if (parsed.GetValue(store) is { } directory)
             {
-                await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
+                await using var opened = dry
+                    ? await EmbeddedStore.OpenToReadAsync(parsed, directory, cancellation)
+                    : await EmbeddedStore.OpenAsync(parsed, shown, directory, create: false, cancellation);
                 var id = parsed.GetValue(version) is { } text ? Asking.ParseVersion(text) : opened.Head?.Id ?? default;
                 of = opened.Versions.Where(kept => kept.Record.Id == id).Select(VersionText.Summary).FirstOrDefault()
                     ?? throw new CommandException($"{directory} keeps no version {id}; `mirror versions --store {directory}` lists what it keeps.");

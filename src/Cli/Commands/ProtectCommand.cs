@@ -35,7 +35,9 @@ internal static class ProtectCommand
             VersionSummary found;
             if (parsed.GetValue(store) is { } directory)
             {
-                await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
+                await using var opened = dry
+                    ? await EmbeddedStore.OpenToReadAsync(parsed, directory, cancellation)
+                    : await EmbeddedStore.OpenAsync(parsed, shown, directory, create: false, cancellation);
                 if (!dry)
                 {
                     await (lifts ? opened.UnprotectAsync(id, cancellation) : opened.ProtectAsync(id, parsed.GetValue(reason)!, cancellation));
