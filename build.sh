@@ -89,9 +89,10 @@ run_tests() {
 
 bench_usage() {
     cat <<'TEXT'
-usage: ./build.sh bench delta|tree|kernels|limits|workloads|all [OPTIONS]
+usage: ./build.sh bench delta|tree|scale|kernels|limits|workloads|all [OPTIONS]
   delta       two-file tools: mirror delta beside rdiff, xdelta3, zstd --patch-from, rsync
   tree        whole trees: mirror save beside rsync, restic, borg, rdiff-backup, duplicity
+  scale       what a version costs when the tree is large, the history long, a file huge
   kernels     the innermost loops, in one process
   limits      what this machine can copy, hash, write and compress at most
   workloads   only make what is measured on
@@ -113,7 +114,7 @@ TEXT
 bench() {
     case ${1:-} in
         delta|tree|all) publish ;;
-        kernels|limits|workloads) ;;
+        scale|kernels|limits|workloads) ;;
         ''|-h|--help|help) bench_usage; return ;;
         *) bench_usage >&2; return 2 ;;
     esac

@@ -4,6 +4,7 @@ using Mirror.Bench.Deltas;
 using Mirror.Bench.Kernels;
 using Mirror.Bench.Limits;
 using Mirror.Bench.Measuring;
+using Mirror.Bench.Scale;
 using Mirror.Bench.Trees;
 using Mirror.Bench.Workloads;
 
@@ -38,6 +39,7 @@ internal static class BenchCommands
             Described("workloads", "Make the workloads and say what they are.", MakeWorkloadsAsync),
             Described("delta", "Two-file tools: sign, diff, patch, the delta back.", DeltaAsync),
             Described("tree", "Tools that keep whole trees: first and second version, the first back, nothing changed, a folder renamed.", TreeAsync),
+            Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
             Described("all", "All of these, one after another: docs/benchmarks.md.", AllAsync),
@@ -134,6 +136,9 @@ internal static class BenchCommands
 
         SayNoise(results.Noise());
     }
+
+    private static async Task ScaleAsync(ParseResult parsed, CancellationToken cancellation) =>
+        Console.WriteLine($"## scale\n\n{await new ScaleBench(Options(parsed), Talk).RunAsync(cancellation)}");
 
     private static Task KernelsAsync(ParseResult parsed, CancellationToken cancellation)
     {

@@ -77,7 +77,7 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
         }
 
         writer.FinishDirectories(manifest.Entries.Where(entry => entry.Type == EntryType.Directory));
-        writer.Sync();
+        disk.Change("restore: sync", writer.Sync);
     }
 
     private static async Task<bool> WriteFileAsync(

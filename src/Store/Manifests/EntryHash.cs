@@ -48,13 +48,35 @@ internal static class EntryHash
             {
                 for (var child = at + 1; child < end; child = ends[child])
                 {
-                    Field(buffer, entries[child].Path.Name);
-                    hashes[child].CopyTo(buffer.GetSpan(ContentHash.Length));
-                    buffer.Advance(ContentHash.Length);
+                    Child(buffer, entries[child], hashes[child]);
                 }
             }
 
             hashes[at] = Hash(buffer.WrittenSpan);
+        }
+    }
+
+    /// <summary>Computes those that are missing at these places.</summary>
+    /// <param name="places">Rising: a directory comes before what it holds.</param>
+    public static void FillIn(EntryList entries, List<int> places)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        for (var next = places.Count - 1; next >= 0; next--)
+        {
+            var at = places[next];
+            var entry = entries[at];
+            buffer.ResetWrittenCount();
+            Encode(entry, buffer);
+            if (entry.Type == EntryType.Directory)
+            {
+                var end = entries.EndOfSubtree(at);
+                for (var child = at + 1; child < end; child = entries[child].Type == EntryType.Directory ? entries.EndOfSubtree(child) : child + 1)
+                {
+                    Child(buffer, entries[child], entries.HashAt(child));
+                }
+            }
+
+            entries.SetHash(at, Hash(buffer.WrittenSpan));
         }
     }
 
@@ -84,6 +106,13 @@ internal static class EntryHash
             Field(to, xattr.Name);
             Field(to, xattr.Value);
         }
+    }
+
+    private static void Child(ArrayBufferWriter<byte> to, Entry entry, ContentHash hash)
+    {
+        Field(to, entry.Path.Name);
+        hash.CopyTo(to.GetSpan(ContentHash.Length));
+        to.Advance(ContentHash.Length);
     }
 
     private static ContentHash Hash(ReadOnlySpan<byte> bytes)

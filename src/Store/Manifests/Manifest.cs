@@ -1,28 +1,33 @@
 namespace Mirror.Store.Manifests;
 
 /// <summary>
-/// The sorted entries of a version. Immutable. The root directory is an entry too (the empty path). Lookup is a binary search; applying and comparing are
-/// one pass over both sides, and a manifest made by <see cref="Apply"/> knows already the hashes of all that did not change.
+/// The sorted entries of a version. Immutable. The root directory is an entry too (the empty path). What <see cref="Apply"/> makes shares with what it was made from
+/// all that did not change, entries, hashes and tables, and <see cref="Diff"/> passes over what is shared: both cost what the change is, however large the tree.
 /// </summary>
 public sealed class Manifest
 {
-    private readonly Entry[] entries;
+    /// <summary>When more than one entry in so many changes, it is simpler to go through all of them.</summary>
+    private const int FewOf = 8;
 
-    /// <summary>Hash of each entry (of a directory: with all below it), none where not computed yet. Filled at most once, then never changed.</summary>
-    private readonly ContentHash[] hashes;
-
+    private readonly EntryList entries;
+    private readonly ContentTable contents;
+    private readonly LinkGroups links;
     private readonly Lock gate = new();
-    private bool hashed;
-    private Dictionary<ContentHash, Entry>? contents;
 
-    private Manifest(Entry[] entries, ContentHash[] hashes)
+    /// <summary>Paths whose hashes are missing; null when any may be. Of no meaning once hashed.</summary>
+    private List<EntryPath>? unhashed;
+    private bool hashed;
+
+    private Manifest(EntryList entries, ContentTable contents, LinkGroups links, long bytes, List<EntryPath>? unhashed)
     {
         this.entries = entries;
-        this.hashes = hashes;
-        TotalBytes = ManifestRules.Check(entries);
+        this.contents = contents;
+        this.links = links;
+        this.unhashed = unhashed;
+        TotalBytes = bytes;
     }
 
-    public static Manifest Empty { get; } = new([], []);
+    public static Manifest Empty { get; } = Whole([], []);
 
     /// <param name="sorted">In manifest order, each path once, each parent present and a directory; members of a hard-link group repeat their leader's data.</param>
     /// <exception cref="InvalidDataException">Order, duplicates or a missing parent; a hard link whose leader is absent or differs; an entry that is wrong by itself.</exception>
@@ -38,37 +43,35 @@ public sealed class Manifest
             EntryRules.Check(entry);
         }
 
-        return new Manifest([.. sorted], new ContentHash[sorted.Count]);
+        return Whole([.. sorted], new ContentHash[sorted.Count]);
     }
 
     public IReadOnlyList<Entry> Entries => entries;
 
-    public Entry? Find(EntryPath path)
-    {
-        var at = IndexOf(path);
-        return at < 0 ? null : entries[at];
-    }
+    public Entry? Find(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? entries[at] : null;
 
     /// <summary>A path that holds this content, if any: the first in manifest order.</summary>
-    public Entry? FindContent(ContentHash hash)
-    {
-        lock (gate)
-        {
-            if (contents is null)
-            {
-                contents = [];
-                foreach (var entry in entries)
-                {
-                    if (entry.Type == EntryType.File)
-                    {
-                        contents.TryAdd(entry.Hash, entry);
-                    }
-                }
-            }
+    public Entry? FindContent(ContentHash hash) => contents.Find(hash);
 
-            return contents.GetValueOrDefault(hash);
+    /// <summary>Those of the hashes that some file has: without a table of all contents where there is none yet.</summary>
+    internal HashSet<ContentHash> PresentOf(IReadOnlyCollection<ContentHash> asked)
+    {
+        if (asked.Count == 0)
+        {
+            return [];
         }
+
+        if (contents.IsAtHand)
+        {
+            return [.. asked.Where(hash => contents.Find(hash) is not null)];
+        }
+
+        var wanted = asked as IReadOnlySet<ContentHash> ?? asked.ToHashSet();
+        return [.. entries.Where(entry => entry.Type == EntryType.File && wanted.Contains(entry.Hash)).Select(entry => entry.Hash)];
     }
+
+    /// <summary>How many paths the file has that stands at this one: more than one for the first path of a hard-link group.</summary>
+    internal int NamesOf(EntryPath path) => 1 + links.MembersOf(path).Count;
 
     /// <summary>Bytes of all files, hard-link groups counted once.</summary>
     public long TotalBytes { get; }
@@ -78,7 +81,7 @@ public sealed class Manifest
     {
         get
         {
-            if (entries.Length == 0)
+            if (entries.Count == 0)
             {
                 return default;
             }
@@ -87,11 +90,12 @@ public sealed class Manifest
             {
                 if (!hashed)
                 {
-                    EntryHash.FillIn(entries, hashes);
+                    ComputeHashes();
                     hashed = true;
+                    unhashed = null;
                 }
 
-                return hashes[0];
+                return entries.HashAt(0);
             }
         }
     }
@@ -106,36 +110,112 @@ public sealed class Manifest
         }
 
         CheckSorted(delta);
-        var merged = new List<Entry>(entries.Length + delta.Put.Count);
-        var kept = new List<ContentHash>(entries.Length + delta.Put.Count);
-        int old = 0, put = 0, removed = 0;
+        foreach (var entry in delta.Put)
+        {
+            EntryRules.Check(entry);
+        }
+
+        // Pages can be shared when nobody will write hashes into them any more.
+        return (delta.Put.Count + delta.Removed.Count) * FewOf < entries.Count && !Root.IsNone && ApplyFew(delta) is { } next ? next : ApplyToAll(delta);
+    }
+
+    public static ManifestDelta Diff(Manifest from, Manifest to)
+    {
+        var put = new List<Entry>();
+        var removed = new List<EntryPath>();
+        EntryList.Compare(from.entries, to.entries, (left, right) =>
+        {
+            if (right is not null)
+            {
+                put.Add(right);
+            }
+            else
+            {
+                removed.Add(left!.Path);
+            }
+        });
+        return new ManifestDelta(put, removed);
+    }
+
+    private static Manifest Whole(Entry[] entries, ContentHash[] hashes)
+    {
+        var bytes = ManifestRules.Check(entries);
+        var list = EntryList.From(entries, hashes);
+        return new Manifest(list, new ContentTable(list), LinkGroups.Of(entries), bytes, unhashed: null);
+    }
+
+    /// <summary>Null when the outcome is no manifest, or when so little is left of some pages that all are better written anew.</summary>
+    private Manifest? ApplyFew(ManifestDelta delta)
+    {
+        var put = delta.Put.Select(entry => entry.Path).ToHashSet();
+        var removed = delta.Removed.Where(path => !put.Contains(path)).ToHashSet();
+        var gone = put.Concat(removed).Select(Find).OfType<Entry>().ToList();
+
+        // Whatever lies above a change must be hashed anew.
+        var above = new HashSet<EntryPath>();
+        foreach (var path in put.Concat(removed))
+        {
+            for (var parent = path; !parent.IsRoot;)
+            {
+                parent = parent.Parent;
+                if (!above.Add(parent))
+                {
+                    break;
+                }
+            }
+        }
+
+        var edits = delta.Put.Select(entry => new EntryEdit(entry.Path, entry, KeepsEntry: false))
+            .Concat(removed.Select(path => new EntryEdit(path, null, KeepsEntry: false)))
+            .Concat(above.Where(path => !put.Contains(path) && !removed.Contains(path)).Select(path => new EntryEdit(path, null, KeepsEntry: true)))
+            .ToList();
+        edits.Sort(static (left, right) => left.Path.CompareTo(right.Path));
+
+        var list = entries.With(edits);
+        var groups = links.With(gone, delta.Put);
+        var bytes = TotalBytes - gone.Aggregate(Int128.Zero, static (sum, entry) => sum + Counted(entry)) + delta.Put.Aggregate(Int128.Zero, static (sum, entry) => sum + Counted(entry));
+        return list.IsFragmented || !ManifestRules.StillHold(list, delta, groups, bytes)
+            ? null
+            : new Manifest(list, new ContentTable(list, contents, gone, delta.Put), groups, (long)bytes, [.. edits.Where(edit => edit.Put is not null || edit.KeepsEntry).Select(edit => edit.Path)]);
+    }
+
+    private static Int128 Counted(Entry entry) => entry.HardlinkOf is null && entry.Type != EntryType.Directory ? entry.Size : 0;
+
+    private Manifest ApplyToAll(ManifestDelta delta)
+    {
+        Entry[] old;
+        ContentHash[] oldHashes;
         lock (gate)
         {
-            while (old < entries.Length || put < delta.Put.Count)
+            (old, oldHashes) = entries.ToArrays();
+        }
+
+        var merged = new List<Entry>(old.Length + delta.Put.Count);
+        var kept = new List<ContentHash>(old.Length + delta.Put.Count);
+        int at = 0, put = 0, removed = 0;
+        while (at < old.Length || put < delta.Put.Count)
+        {
+            var order = at == old.Length ? 1 : put == delta.Put.Count ? -1 : old[at].Path.CompareTo(delta.Put[put].Path);
+            if (order >= 0)
             {
-                var order = old == entries.Length ? 1 : put == delta.Put.Count ? -1 : entries[old].Path.CompareTo(delta.Put[put].Path);
-                if (order >= 0)
-                {
-                    EntryRules.Check(delta.Put[put]);
-                    merged.Add(delta.Put[put++]);
-                    kept.Add(default);
-                    old += order == 0 ? 1 : 0;
-                    continue;
-                }
-
-                while (removed < delta.Removed.Count && delta.Removed[removed] < entries[old].Path)
-                {
-                    removed++;
-                }
-
-                if (removed == delta.Removed.Count || delta.Removed[removed] != entries[old].Path)
-                {
-                    merged.Add(entries[old]);
-                    kept.Add(hashes[old]);
-                }
-
-                old++;
+                merged.Add(delta.Put[put++]);
+                kept.Add(default);
+                at += order == 0 ? 1 : 0;
+                continue;
             }
+
+            while (removed < delta.Removed.Count && delta.Removed[removed] < old[at].Path)
+            {
+                removed++;
+            }
+
+            if (removed == delta.Removed.Count || delta.Removed[removed] != old[at].Path)
+            {
+                merged.Add(old[at]);
+                kept.Add(oldHashes[at]);
+            }
+
+            at++;
         }
 
         if (merged.Count == 0)
@@ -143,13 +223,8 @@ public sealed class Manifest
             return Empty;
         }
 
-        var next = new Manifest([.. merged], [.. kept]);
-        foreach (var entry in delta.Put)
-        {
-            next.ForgetAbove(entry.Path);
-        }
-
-        foreach (var path in delta.Removed)
+        var next = Whole([.. merged], [.. kept]);
+        foreach (var path in delta.Put.Select(entry => entry.Path).Concat(delta.Removed))
         {
             next.ForgetAbove(path);
         }
@@ -157,35 +232,17 @@ public sealed class Manifest
         return next;
     }
 
-    public static ManifestDelta Diff(Manifest from, Manifest to)
+    private void ComputeHashes()
     {
-        var put = new List<Entry>();
-        var removed = new List<EntryPath>();
-        int left = 0, right = 0;
-        while (left < from.entries.Length || right < to.entries.Length)
+        if (unhashed is null)
         {
-            var order = left == from.entries.Length ? 1
-                : right == to.entries.Length ? -1
-                : from.entries[left].Path.CompareTo(to.entries[right].Path);
-            if (order < 0)
-            {
-                removed.Add(from.entries[left++].Path);
-                continue;
-            }
-
-            if (order > 0 || !ReferenceEquals(from.entries[left], to.entries[right]))
-            {
-                if (order > 0 || !from.entries[left].Equals(to.entries[right]))
-                {
-                    put.Add(to.entries[right]);
-                }
-            }
-
-            left += order == 0 ? 1 : 0;
-            right++;
+            var (all, hashes) = entries.ToArrays();
+            EntryHash.FillIn(all, hashes);
+            entries.SetHashes(hashes);
+            return;
         }
 
-        return new ManifestDelta(put, removed);
+        EntryHash.FillIn(entries, [.. unhashed.Select(entries.IndexOf).Where(at => at >= 0)]);
     }
 
     private static void CheckSorted(ManifestDelta delta)
@@ -207,41 +264,15 @@ public sealed class Manifest
         }
     }
 
-    private int IndexOf(EntryPath path)
-    {
-        int low = 0, high = entries.Length - 1;
-        while (low <= high)
-        {
-            var middle = low + ((high - low) / 2);
-            var order = entries[middle].Path.CompareTo(path);
-            if (order == 0)
-            {
-                return middle;
-            }
-
-            if (order < 0)
-            {
-                low = middle + 1;
-            }
-            else
-            {
-                high = middle - 1;
-            }
-        }
-
-        return -1;
-    }
-
     /// <summary>The directories above a changed path must be hashed anew.</summary>
     private void ForgetAbove(EntryPath path)
     {
         while (!path.IsRoot)
         {
             path = path.Parent;
-            var at = IndexOf(path);
-            if (at >= 0)
+            if (entries.IndexOf(path) is >= 0 and var at)
             {
-                hashes[at] = default;
+                entries.SetHash(at, default);
             }
         }
     }

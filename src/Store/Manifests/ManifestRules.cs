@@ -46,6 +46,55 @@ internal static class ManifestRules
         return bytes;
     }
 
+    /// <summary>
+    /// Whether entries that were a manifest still are one after some changes, looking at those changes only. No says that something is wrong, and <see cref="Check"/> says what.
+    /// </summary>
+    /// <param name="entries">After the changes.</param>
+    /// <param name="links">Groups after the changes.</param>
+    /// <param name="bytes">Of all files, after the changes.</param>
+    public static bool StillHold(EntryList entries, ManifestDelta changes, LinkGroups links, Int128 bytes)
+    {
+        if (bytes > long.MaxValue)
+        {
+            return false;
+        }
+
+        foreach (var entry in changes.Put)
+        {
+            var at = entries.IndexOf(entry.Path);
+            if (!entry.Path.IsRoot && FindIn(entries, entry.Path.Parent) is not { Type: EntryType.Directory })
+            {
+                return false;
+            }
+
+            if (entry.Type != EntryType.Directory && at + 1 < entries.Count && entries[at + 1].Path.IsWithin(entry.Path))
+            {
+                return false;
+            }
+
+            if ((entry.HardlinkOf is not null && !IsMember(entries, entry)) || links.MembersOf(entry.Path).Any(member => !IsMember(entries, FindIn(entries, member)!)))
+            {
+                return false;
+            }
+        }
+
+        foreach (var path in changes.Removed)
+        {
+            var at = entries.IndexOf(path);
+            if (at < 0 && ((~at < entries.Count && entries[~at].Path.IsWithin(path)) || links.MembersOf(path).Count > 0))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool IsMember(EntryList entries, Entry member) =>
+        FindIn(entries, member.HardlinkOf!.Value) is { HardlinkOf: null } leader && member.Equals(leader with { Path = member.Path, HardlinkOf = leader.Path });
+
+    private static Entry? FindIn(EntryList entries, EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? entries[at] : null;
+
     /// <summary>The path is known to lie below the directory; it is its child when only one name follows.</summary>
     private static bool IsChild(EntryPath directory, EntryPath path)
     {

@@ -40,7 +40,7 @@ public static class PackAlgebra
         // Only entries that differ can hold a content the other side lacks: both sets are as large as the change.
         var changes = Manifest.Diff(newerManifest, olderManifest);
         var lost = ContentsOf(changes.Put);
-        lost.ExceptWith(PresentIn(newerManifest, lost));
+        lost.ExceptWith(newerManifest.PresentOf(lost));
         var successors = SuccessorsIn(forward, ContentsOf(Manifest.Diff(olderManifest, newerManifest).Put));
 
         var header = new PackHeader(forward.Header.Site, forward.Version.Id, forward.Version.Root, older.Id, Partial: false);
@@ -148,7 +148,7 @@ public static class PackAlgebra
     /// <summary>Where each of the wanted contents comes from; those A has itself are left out.</summary>
     private static Dictionary<ContentHash, Source> SourcesOf(HashSet<ContentHash> wanted, PackReader first, PackReader second, Manifest start)
     {
-        var atStart = PresentIn(start, [.. wanted, .. second.Blobs.Select(blob => blob.Basis)]);
+        var atStart = start.PresentOf([.. wanted, .. second.Blobs.Select(blob => blob.Basis)]);
         wanted.ExceptWith(atStart);
         return wanted.ToDictionary(hash => hash, hash => second.Find(hash) switch
         {
@@ -202,12 +202,6 @@ public static class PackAlgebra
 
     private static HashSet<ContentHash> ContentsOf(IReadOnlyList<Entry> entries) =>
         [.. entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Hash)];
-
-    /// <summary>Those of the hashes that some file of the manifest has: one pass, and no table of the whole tree.</summary>
-    private static HashSet<ContentHash> PresentIn(Manifest manifest, HashSet<ContentHash> asked) =>
-        asked.Count == 0
-            ? []
-            : [.. manifest.Entries.Where(entry => entry.Type == EntryType.File && asked.Contains(entry.Hash)).Select(entry => entry.Hash)];
 
     private static void RequireContent(byte[] sha256, Entry entry, VersionId version)
     {

@@ -25,7 +25,13 @@ internal interface IStoreDisk
 
     void SyncDirectory(string op, string path);
 
-    /// <summary>A change that a deeper module makes (a tree writer, the index, a pack): the seam only names it.</summary>
+    /// <summary>Content and metadata of an open file reach the disk; not its name.</summary>
+    void SyncFile(string op, FileStream file) => Change(op, () => file.Flush(flushToDisk: true));
+
+    /// <summary>
+    /// A change that a deeper module makes (a tree writer, the index, a pack): the seam only names it. Two names mean more: what ends in ": sync" is the barrier for a
+    /// whole file system, what ends in ": commit" is a transaction of the index.
+    /// </summary>
     void Change(string op, Action change);
 
     Task ChangeAsync(string op, Func<Task> change);

@@ -34,7 +34,6 @@ internal sealed class SlotBuilder : IDisposable
     private readonly Dictionary<ContentHash, EntryPath> preparedContents = [];
     private byte[] held = [];
     private TreeHandle? baseHandle;
-    private Dictionary<EntryPath, int>? groupSizes;
 
     /// <param name="slot">What <paramref name="slotTree"/> holds now; empty for a tree that has to be cloned.</param>
     /// <param name="baseTree">The tree of <paramref name="baseline"/>; null when there is none. It may be the slot itself.</param>
@@ -283,7 +282,7 @@ internal sealed class SlotBuilder : IDisposable
         }
 
         // One link more than its group has: a path of this slot that stays has the inode already, and must not become one with this file.
-        if (facts.Links > 1 && slot.Entries.Count > 0 && facts.Links > GroupSize(file.From))
+        if (facts.Links > 1 && slot.Entries.Count > 0 && facts.Links > baseline.NamesOf(file.From))
         {
             using var copy = writer.BeginFile(file.Entry);
             using var content = TreeScanner.OpenRead(baseTree!, file.From);
@@ -293,12 +292,6 @@ internal sealed class SlotBuilder : IDisposable
         }
 
         writer.LinkFrom(baseTree!, file.From, file.Entry.Path);
-    }
-
-    private int GroupSize(EntryPath path)
-    {
-        groupSizes ??= baseline.Entries.Where(entry => entry.HardlinkOf is not null).GroupBy(entry => entry.HardlinkOf!.Value).ToDictionary(group => group.Key, group => group.Count() + 1);
-        return groupSizes.GetValueOrDefault(path, 1);
     }
 
     private EntryPath NextScratchName(EntryPath path)

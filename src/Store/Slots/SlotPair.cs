@@ -90,6 +90,7 @@ internal sealed class SlotPair(string directory, IStoreDisk disk)
         foreach (var name in Names)
         {
             disk.DeleteTree("slot sweep: delete", PathOf(name) + ".dropped");
+            disk.DeleteFile("slot sweep: temporary marker", MarkerPath(name) + ".tmp");
         }
 
         disk.DeleteFile("slot sweep: temporary link", CurrentLink + ".tmp");

@@ -72,7 +72,14 @@ internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction
         Run("DELETE FROM versions WHERE epoch = $0 AND sequence = $1", (long)id.Epoch, (long)id.Sequence);
     }
 
-    public void ClearStaged() => Run("UPDATE versions SET staged = 0 WHERE staged != 0");
+    /// <summary>By number: to look for them would take as long as the history is.</summary>
+    public void ClearStaged(IEnumerable<VersionRow> staged)
+    {
+        foreach (var row in staged)
+        {
+            Run("UPDATE versions SET staged = 0 WHERE epoch = $0 AND sequence = $1", (long)row.Record.Id.Epoch, (long)row.Record.Id.Sequence);
+        }
+    }
 
     public void PutPack(PackRow row) => Run("INSERT OR REPLACE INTO packs VALUES ($0, $1, $2, $3, $4, $5, $6)",
         (long)row.From.Epoch, (long)row.From.Sequence, (long)row.To.Epoch, (long)row.To.Sequence, row.File, row.Partial ? 1L : 0L, row.Bytes);

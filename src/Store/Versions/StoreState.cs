@@ -60,30 +60,71 @@ internal sealed record StoreState
         };
     }
 
-    public VersionRow? Find(VersionId id) => Versions.FirstOrDefault(row => row.Record.Id == id);
+    public VersionRow? Find(VersionId id) => PlaceOf(id) is >= 0 and var at ? Versions[at] : null;
 
     public ManifestGraph Graph(PackCatalogue catalogue) => new(catalogue, Packs, Head?.Id ?? default, HeadManifest);
 
-    /// <summary>With these rows put in place of those with the same number.</summary>
+    /// <summary>With these rows put in place of those with the same number. Most often they are the newest: nothing is sorted then.</summary>
     public IReadOnlyList<VersionRow> VersionsWith(params IEnumerable<VersionRow> rows)
     {
-        var byId = Versions.ToDictionary(row => row.Record.Id);
+        var next = new List<VersionRow>(Versions.Count + 1);
+        next.AddRange(Versions);
         foreach (var row in rows)
         {
-            byId[row.Record.Id] = row;
+            var at = Place(next, row.Record.Id);
+            if (at >= 0)
+            {
+                next[at] = row;
+            }
+            else
+            {
+                next.Insert(~at, row);
+            }
         }
 
-        return [.. byId.Values.OrderBy(row => row.Record.Id)];
+        return next;
     }
+
+    /// <summary>Nothing waits for a flip any more.</summary>
+    public IReadOnlyList<VersionRow> VersionsFlipped() => VersionsWith(Versions.Where(row => row.Staged).Select(row => row with { Staged = false }));
 
     public IReadOnlyList<PackRow> PacksWith(params IEnumerable<PackRow> rows)
     {
-        var byEnds = Packs.ToDictionary(row => (row.From, row.To));
+        var next = new List<PackRow>(Packs.Count + 1);
+        next.AddRange(Packs);
         foreach (var row in rows)
         {
-            byEnds[(row.From, row.To)] = row;
+            var at = next.FindIndex(known => known.From == row.From && known.To == row.To);
+            if (at >= 0)
+            {
+                next[at] = row;
+            }
+            else
+            {
+                next.Add(row);
+            }
         }
 
-        return [.. byEnds.Values];
+        return next;
+    }
+
+    private int PlaceOf(VersionId id) => Place(Versions, id);
+
+    private static int Place(IReadOnlyList<VersionRow> sorted, VersionId id)
+    {
+        int low = 0, high = sorted.Count - 1;
+        while (low <= high)
+        {
+            var middle = low + ((high - low) / 2);
+            var order = sorted[middle].Record.Id.CompareTo(id);
+            if (order == 0)
+            {
+                return middle;
+            }
+
+            (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
+        }
+
+        return ~low;
     }
 }

@@ -79,6 +79,13 @@ public sealed partial class VersionStore
             var before = state;
             var manifest = CheckedCapture(version, changes);
             Touching();
+            var entry = before.Head is null ? null : new JournalEntry(
+                JournalPhase.Preparing, Guid.NewGuid(), before.CurrentSlot ?? SlotPair.Names[0], version.Id.ToString(), [PackCatalogue.FileName(version.Id, before.Head.Id)]);
+            if (entry is not null)
+            {
+                journal.Write(entry);
+            }
+
             var pack = before.Head is null ? null : await InstallManifestAsync(version, manifest, before.Head, before.HeadManifest, cancellation);
             var row = new VersionRow(version, time.GetUtcNow(), "", Staged: false);
             var difference = Manifest.Diff(manifest, before.HeadManifest);
@@ -89,6 +96,11 @@ public sealed partial class VersionStore
                 change.SetHead(version.Id);
                 change.ChangeEntries(Manifest.Diff(before.HeadManifest, manifest));
                 change.PutVersion(row);
+                if (entry is not null)
+                {
+                    change.SetOperation(entry.Operation);
+                }
+
                 if (before.CurrentSlot is { } slot && before.Mode == StoreMode.CapturingSlot)
                 {
                     change.SetSlot(slot, version.Id);
@@ -99,6 +111,11 @@ public sealed partial class VersionStore
                     change.PutPack(pack);
                 }
             });
+            if (entry is not null)
+            {
+                journal.Clear();
+            }
+
             state = before with
             {
                 Head = version,

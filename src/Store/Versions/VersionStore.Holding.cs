@@ -55,7 +55,7 @@ public sealed partial class VersionStore
                 slots.PointCurrentTo(slot);
                 index.Commit(disk, "flip", change =>
                 {
-                    change.ClearStaged();
+                    change.ClearStaged(state.Versions.Where(row => row.Staged));
                     if (healed is not null)
                     {
                         change.DeleteSlot(healed);
@@ -66,7 +66,7 @@ public sealed partial class VersionStore
                     Current = head,
                     CurrentSlot = slot,
                     Slots = state.Slots.Where(pair => pair.Key != healed).ToDictionary(),
-                    Versions = [.. state.Versions.Select(row => row with { Staged = false })],
+                    Versions = state.VersionsFlipped(),
                 };
             }
 
@@ -182,24 +182,24 @@ public sealed partial class VersionStore
     {
         var path = Path.Combine(HistoryDirectory, row.File);
         var received = state.Find(row.From > row.To ? row.From : row.To)?.Received ?? time.GetUtcNow();
-        long bytes = 0;
-        await disk.ChangeAsync("history: write pack", async () =>
+        long bytes;
+        await using (var file = new FileStream(path + ".tmp", new FileStreamOptions
         {
-            await using var file = new FileStream(path + ".tmp", new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.ReadWrite,
-                BufferSize = 256 * 1024,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-            await write(file);
+            Mode = FileMode.Create,
+            Access = FileAccess.ReadWrite,
+            BufferSize = 256 * 1024,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            await disk.ChangeAsync("history: write pack", () => write(file));
             bytes = file.Length;
 
             // A rebuilt index takes it for the time the newer of the two versions came.
             await file.FlushAsync();
             File.SetLastWriteTimeUtc(file.SafeFileHandle, received.UtcDateTime);
-            file.Flush(flushToDisk: true);
-        });
+            disk.SyncFile("history: sync pack", file);
+        }
+
         disk.Rename("history: rename pack", path + ".tmp", path);
         disk.SyncDirectory("history: sync directory", HistoryDirectory);
         catalogue.Forget(row.File);
@@ -321,7 +321,7 @@ public sealed partial class VersionStore
             disk.Change("root link: remove empty directory", () => System.IO.Directory.Delete(root));
         }
 
-        System.IO.Directory.CreateDirectory(parent);
+        disk.Change("root link: create parent", () => System.IO.Directory.CreateDirectory(parent));
         disk.CreateLink("root link: create", root, CurrentLink);
         disk.SyncDirectory("root link: sync directory", parent);
     }

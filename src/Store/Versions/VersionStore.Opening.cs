@@ -30,12 +30,14 @@ public sealed partial class VersionStore
         string directory, string site, TimeProvider time, IStoreDisk disk, Func<EntryPath, bool> privatePaths, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
         // A root that became the link to `current` is entered by web servers and apps of other users: they pass through, and the trees' own modes decide.
+        var above = NamesToSync(directory);
         disk.CreateDirectory("open: create store", directory, passable: true);
         StoreFormat.RefuseForeign(directory);
         var storeLock = StoreLock.Take(directory);
         VersionIndex? index = null;
         try
         {
+            above.ForEach(parent => disk.SyncDirectory("open: sync store's parent", parent));
             StoreFormat.CheckOrWrite(directory, disk);
             disk.CreateDirectory("open: create slots", Path.Combine(directory, "slots"), passable: true);
             foreach (var name in ownDirectories)
@@ -56,5 +58,17 @@ public sealed partial class VersionStore
             storeLock.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Directories in which the name of a new store, or of one above it, is new: what it will hold is durable only when its name is.</summary>
+    private static List<string> NamesToSync(string directory)
+    {
+        var parents = new List<string>();
+        for (var name = directory; Path.GetDirectoryName(name) is { } parent && (name == directory ? !File.Exists(Path.Combine(name, "format")) : !Path.Exists(name)); name = parent)
+        {
+            parents.Add(parent);
+        }
+
+        return parents;
     }
 }

@@ -51,8 +51,8 @@ public sealed partial class VersionStore
         MendMarkers();
         if (state.Current is { } current && current.Id == state.Head?.Id && state.Versions.Any(row => row.Staged))
         {
-            index.Commit(disk, "recover: flipped", change => change.ClearStaged());
-            state = state with { Versions = [.. state.Versions.Select(row => row with { Staged = false })] };
+            index.Commit(disk, "recover: flipped", change => change.ClearStaged(state.Versions.Where(row => row.Staged)));
+            state = state with { Versions = state.VersionsFlipped() };
         }
     }
 
