@@ -82,9 +82,6 @@ internal sealed class Journal(string directory, IStoreDisk disk)
         disk.ReplaceFile($"journal {entry.Phase}", path, Encoding.UTF8.GetBytes($"{line}\n{Digest(line)}\n"));
     }
 
-    /// <summary>What an interrupted writing left.</summary>
-    public void Sweep() => disk.DeleteFile("journal sweep: temporary file", path + ".tmp");
-
     public void Clear()
     {
         disk.DeleteFile("journal clear: delete", path);

@@ -50,6 +50,7 @@ public sealed partial class VersionStore
                 {
                     // Before the link moves: afterwards nothing else would tell which of the two is the whole one.
                     slots.RemoveMarker(healed);
+                    disk.SyncDirectory("flip: sync markers", slots.SlotsDirectory);
                 }
 
                 slots.PointCurrentTo(slot);

@@ -20,9 +20,9 @@ public sealed partial class VersionStore
         index.MendNotes(disk, contents);
 
         disk.DeleteTree("recover: scratch", ScratchDirectory);
-        foreach (var left in System.IO.Directory.EnumerateFiles(HistoryDirectory, "*.tmp"))
+        foreach (var left in new[] { Directory, HistoryDirectory }.SelectMany(directory => System.IO.Directory.EnumerateFiles(directory, "*.tmp")))
         {
-            disk.DeleteFile("recover: half-written pack", left);
+            disk.DeleteFile("recover: half-written file", left);
         }
 
         if (entry is { Phase: JournalPhase.Adopting } && contents.Mode == StoreMode.CapturingRoot)

@@ -132,7 +132,7 @@ internal sealed class FaultSite : IDisposable
             .Concat(Directory.EnumerateFileSystemEntries(StoreDirectory).Where(path => !ownNames.Contains(Path.GetFileName(path))))
             .Concat(Directory.EnumerateFileSystemEntries(slots).Where(path => Path.GetFileName(path) is not ("a" or "b" or "a.version" or "b.version")))
             .Concat(Directory.EnumerateFiles(slots).Where(path => path.EndsWith(".version", StringComparison.Ordinal) && !Directory.Exists(path[..^".version".Length])))
-            .Concat(Directory.EnumerateFiles(Path.Combine(StoreDirectory, "history")).Where(path => !path.EndsWith(".pack", StringComparison.Ordinal)))
+            .Concat(new[] { "history", "manifests" }.SelectMany(name => Directory.EnumerateFiles(Path.Combine(StoreDirectory, name))).Where(path => !path.EndsWith(".pack", StringComparison.Ordinal)))
             .ToList();
         Assert.True(odd.Count == 0, $"left behind: {string.Join(", ", odd)}");
     }
