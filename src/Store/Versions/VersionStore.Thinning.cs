@@ -137,16 +137,15 @@ public sealed partial class VersionStore
     {
         var name = PackCatalogue.FileName(from, to);
         var path = Path.Combine(ThinningDirectory, name);
-        await disk.ChangeAsync(op, async () =>
+        await using (var file = new FileStream(path, new FileStreamOptions
         {
-            await using var file = new FileStream(path, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.ReadWrite,
-                BufferSize = 256 * 1024,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
-            await write(file);
+            Mode = FileMode.Create,
+            Access = FileAccess.ReadWrite,
+            BufferSize = 256 * 1024,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            await disk.ChangeAsync(op, () => write(file));
             await file.FlushAsync();
 
             // A rebuilt index takes from it when the newer of the two versions came.
@@ -155,8 +154,8 @@ public sealed partial class VersionStore
                 File.SetLastWriteTimeUtc(file.SafeFileHandle, newer.Received.UtcDateTime);
             }
 
-            file.Flush(flushToDisk: true);
-        });
+            disk.SyncFile($"{op}: sync file", file);
+        }
 
         // Read once more from its end: a pack that was not written whole does not replace anything.
         using var pack = PackReader.Open(path);

@@ -13,7 +13,7 @@ namespace Mirror.Store.Tests.Faults;
 /// </summary>
 internal sealed class FaultSite : IDisposable
 {
-    private static readonly string[] ownNames = ["format", "lock", "slots", "current", "history", "manifests", "facts", "inbox", "outbox", "index.db", "index.db-wal", "index.db-shm"];
+    private static readonly string[] ownNames = ["format", "lock", "slots", "current", "history", "manifests", "facts", "protected", "inbox", "outbox", "index.db", "index.db-wal", "index.db-shm"];
 
     private readonly VersionedSite site = new();
     private readonly Dictionary<string, string> packs = [];
@@ -93,7 +93,7 @@ internal sealed class FaultSite : IDisposable
         var history = Directory.EnumerateFiles(Path.Combine(StoreDirectory, "history")).Select(Path.GetFileName).Order(StringComparer.Ordinal);
         return $"head {store.Head?.Id}; current {store.Current?.Id}; {(store.IsHeadCurrent ? "" : "waiting; ")}"
             + $"{(store.Live is { } live ? $"live {(live.Slot == "live" ? "root" : "slot")}; " : "")}versions {string.Join(", ", versions)}; history {string.Join(", ", history)}; "
-            + $"root {(new FileInfo(Root).LinkTarget is not null ? "linked" : "its own")}";
+            + $"{(File.Exists(Path.Combine(StoreDirectory, "protected")) ? File.ReadAllText(Path.Combine(StoreDirectory, "protected")).Trim() + "; " : "")}root {(new FileInfo(Root).LinkTarget is not null ? "linked" : "its own")}";
     }
 
     /// <summary>What is current is exactly its version, every version that is called restorable is restored bit by bit, the others are refused, and nothing lies about.</summary>
