@@ -215,10 +215,17 @@ public sealed partial class VersionStore
 
     private void RemoveUninstalled(IEnumerable<string> files)
     {
-        foreach (var file in files.Where(file => state.Packs.All(row => row.File != file)))
+        var doomed = files.Where(file => state.Packs.All(row => row.File != file)).ToList();
+        foreach (var file in doomed)
         {
             disk.DeleteFile("recover: pack", Path.Combine(HistoryDirectory, Path.GetFileName(file)));
             catalogue.Forget(file);
+        }
+
+        if (doomed.Count > 0)
+        {
+            // The journal knows of them until they are gone for good.
+            disk.SyncDirectory("recover: sync history", HistoryDirectory);
         }
     }
 

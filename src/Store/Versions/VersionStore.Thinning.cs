@@ -245,6 +245,8 @@ public sealed partial class VersionStore
                 catalogue.Forget(row.File);
             }
 
+            // The journal knows of them until they are gone for good.
+            disk.SyncDirectory($"{op}: sync deletions", HistoryDirectory);
             journal.Clear();
             return Task.FromResult(true);
         },

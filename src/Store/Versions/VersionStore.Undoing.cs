@@ -99,6 +99,7 @@ public sealed partial class VersionStore
             catalogue.Forget(row.File);
         }
 
+        disk.SyncDirectory("undo: sync deletions", HistoryDirectory);
         slots.Drop(SlotPair.Other(slot));
         journal.Clear();
         return older.Id;
