@@ -91,6 +91,10 @@ internal sealed class SlotPair(string directory, IStoreDisk disk)
         {
             disk.DeleteTree("slot sweep: delete", PathOf(name) + ".dropped");
             disk.DeleteFile("slot sweep: temporary marker", MarkerPath(name) + ".tmp");
+            if (!Exists(name) && File.Exists(MarkerPath(name)))
+            {
+                RemoveMarker(name);
+            }
         }
 
         disk.DeleteFile("slot sweep: temporary link", CurrentLink + ".tmp");
