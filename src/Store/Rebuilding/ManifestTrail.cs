@@ -97,10 +97,17 @@ internal sealed class ManifestTrail(string directory, string site)
 
     private void Remove(IStoreDisk disk, Predicate<PackRow> which)
     {
-        foreach (var row in Rows.FindAll(which))
+        var doomed = Rows.FindAll(which);
+        foreach (var row in doomed)
         {
             disk.DeleteFile("manifests: delete", Path.Combine(Directory, row.File));
             Rows.Remove(row);
+        }
+
+        if (doomed.Count > 0)
+        {
+            // One that came back after a power cut would tell of versions that were taken back.
+            disk.SyncDirectory("manifests: sync deletions", Directory);
         }
     }
 
