@@ -28,10 +28,21 @@ public sealed partial class VersionStore
     /// <exception cref="StoreException">Unknown version.</exception>
     public Manifest ManifestOf(VersionId version)
     {
-        var at = state;
-        var row = at.Find(version) ?? throw Unknown(version);
-        return at.Graph(catalogue).Find(version, row.Record.Root)
-            ?? throw new StoreException($"The manifest of {version} cannot be had: no pack that can be read leads to it.{catalogue.DescribeDamage()}{Reachable(at)}");
+        while (true)
+        {
+            var at = state;
+            var row = at.Find(version) ?? throw Unknown(version);
+            if (at.Graph(catalogue).Find(version, row.Record.Root) is { } manifest)
+            {
+                return manifest;
+            }
+
+            // Packs that were exchanged for others meanwhile cannot be read any more; the others can.
+            if (ReferenceEquals(at.Packs, state.Packs))
+            {
+                throw new StoreException($"The manifest of {version} cannot be had: no pack that can be read leads to it.{catalogue.DescribeDamage()}{Reachable(at)}");
+            }
+        }
     }
 
     /// <summary>Materialises a version in a new or empty directory: built beside it, verified by hash and root, then renamed. Nothing is left behind on failure.</summary>

@@ -185,6 +185,26 @@ public sealed class ThinningTests : IDisposable
     }
 
     [Fact]
+    public async Task A_restore_goes_on_while_the_packs_it_reads_are_exchanged_for_others()
+    {
+        await using var store = await site.OpenAsync();
+        await site.AddManyAsync(store, 12);
+        var thinned = false;
+        var progress = new Immediately(_ =>
+        {
+            if (!thinned)
+            {
+                thinned = true;
+                store.ForgetAsync([.. Enumerable.Range(3, 7).Select(ThinnedSite.Id)], dryRun: false, null, CancellationToken.None).GetAwaiter().GetResult();
+            }
+        });
+        await store.RestoreAsync(ThinnedSite.Id(2), site.Site.Files["restored"], progress, CancellationToken.None);
+        Assert.True(thinned);
+        TreeAssert.Holds(ThinnedSite.Tree(2), site.Site.Files["restored"]);
+        await site.AssertHoldsAsync(store, 1, 2, 10, 11, 12);
+    }
+
+    [Fact]
     public async Task A_version_whose_pack_is_damaged_stays_and_so_does_what_lies_beyond_it()
     {
         await using var store = await site.OpenAsync();
