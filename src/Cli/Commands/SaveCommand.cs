@@ -33,9 +33,11 @@ internal static class SaveCommand
                 throw new CommandException($"the store {target} lies inside the source {tree}: it would save itself. Choose a place outside.");
             }
 
+            var filter = new PathFilter([], parsed.GetValue(exclude) ?? []);
+            var begun = BegunScan.Of(tree, filter, TimeProvider.System, cancellation);
             await using var opened = await EmbeddedStore.OpenAsync(parsed, shown, target, create: true, cancellation);
             var request = new CaptureRequest(
-                tree, null, new PathFilter([], parsed.GetValue(exclude) ?? []), Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete));
+                tree, null, filter, Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete));
             shown.Progress($"comparing {tree} with {opened.Head?.Id.ToString() ?? "nothing"}");
             CaptureResult captured;
             try
@@ -46,7 +48,7 @@ internal static class SaveCommand
                     await opened.FlipAsync(cancellation);
                 }
 
-                captured = await SiteCapture.CaptureAsync(opened, request, opened.InboxDirectory, TimeProvider.System, cancellation);
+                captured = await SiteCapture.CaptureAsync(opened, request, opened.InboxDirectory, TimeProvider.System, cancellation, begun);
                 if (captured.Version is not null)
                 {
                     await opened.StageAsync(captured.Pack!, new ShownProgress(shown), cancellation);

@@ -23,18 +23,48 @@ public sealed record CaptureRequest(
     string Tree, string? Spool, PathFilter Filter, string Origin, ulong Epoch, IReadOnlyList<string> Dumps, bool AllowMassDelete);
 
 /// <summary>
+/// A walk of a live tree that was begun before it is known what it will be compared with: reading an index and walking a tree take about as long, and go on side by side.
+/// </summary>
+public sealed class BegunScan
+{
+    private readonly Task<IReadOnlyList<ScannedEntry>> walk;
+
+    private BegunScan(DateTimeOffset at, Task<IReadOnlyList<ScannedEntry>> walk)
+    {
+        At = at;
+        this.walk = walk;
+    }
+
+    internal DateTimeOffset At { get; }
+
+    /// <param name="tree">A tree without databases: those are dumped before it is walked.</param>
+    public static BegunScan Of(string tree, PathFilter filter, TimeProvider time, CancellationToken cancellation) => Of(new CaptureSource(tree, null, filter), time, cancellation);
+
+    internal static BegunScan Of(CaptureSource source, TimeProvider time, CancellationToken cancellation)
+    {
+        var at = time.GetUtcNow();
+        return new BegunScan(at, Task.Run(() => source.Scan(cancellation), cancellation));
+    }
+
+    /// <exception cref="CaptureException">The root is gone, or something in it cannot be read.</exception>
+    internal Task<IReadOnlyList<ScannedEntry>> FoundAsync() => walk;
+}
+
+/// <summary>
 /// Captures one version: compares the tree with the store's head and writes the forward pack in the same pass. Whoever calls decides what becomes of it:
 /// a primary records it and pushes the pack; the embedded form stages the pack in the same store. Never two at once on one store.
 /// </summary>
 public static class SiteCapture
 {
     /// <param name="packDirectory">Where the pack is put, as <c>FROM-TO.pack</c>, by a rename after fsync.</param>
+    /// <param name="begun">A walk of the request's tree under way; null: it is walked now.</param>
     /// <exception cref="CaptureException"/>
     public static async Task<CaptureResult> CaptureAsync(
-        VersionStore store, CaptureRequest request, string packDirectory, TimeProvider time, CancellationToken cancellation)
+        VersionStore store, CaptureRequest request, string packDirectory, TimeProvider time, CancellationToken cancellation, BegunScan? begun = null)
     {
         var began = time.GetTimestamp();
-        var startedAt = time.GetUtcNow();
+        var source = new CaptureSource(request.Tree, request.Spool, request.Filter);
+        var scan = begun ?? BegunScan.Of(source, time, cancellation);
         var head = store.Head;
         var id = NextId(head, request.Epoch);
         var bases = request.Spool is null ? null : new DumpBases(request.Spool);
@@ -48,15 +78,14 @@ public static class SiteCapture
             await using (var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
             {
                 await using var writer = new PackWriter(output, header);
-                changes = await TreeCapture.CompareAsync(
-                    new CaptureSource(request.Tree, request.Spool, request.Filter), known, writer, request.AllowMassDelete, startedAt, cancellation);
+                changes = await TreeCapture.CompareAsync(source, await scan.FoundAsync(), known, writer, request.AllowMassDelete, scan.At, cancellation);
                 if (head is not null && changes.Delta.IsEmpty)
                 {
                     File.Delete(pending);
                     return Result(null, null, changes);
                 }
 
-                version = VersionOf(store, head, id, startedAt, request, changes.Manifest);
+                version = VersionOf(store, head, id, scan.At, request, changes.Manifest);
                 await writer.CompleteAsync(version, changes.Delta, cancellation);
                 output.Flush(flushToDisk: true);
             }

@@ -41,11 +41,11 @@ internal static class TreeCapture
     private const long nanosecondsPerTick = 100;
 
     public static async Task<TreeChanges> CompareAsync(
-        CaptureSource source, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
+        CaptureSource source, IReadOnlyList<ScannedEntry> scanned, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
     {
         var settled = (began - DateTimeOffset.UnixEpoch - settling).Ticks * nanosecondsPerTick;
-        var scanned = source.Scan(cancellation);
-        RefuseMassDelete(source.Root, scanned, known.Manifest, allowMassDelete);
+        var olds = Matched(scanned, known.Manifest);
+        RefuseMassDelete(source.Root, scanned, olds, known.Manifest, allowMassDelete);
 
         var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null);
         var knownSizes = known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size).ToHashSet();
@@ -57,7 +57,6 @@ internal static class TreeCapture
         var unstable = new List<EntryPath>();
         var filesRead = 0;
 
-        var olds = Matched(scanned, known.Manifest);
         var same = new bool[scanned.Count];
         var small = new List<ScannedEntry>();
         for (var i = 0; i < scanned.Count; i++)
@@ -162,7 +161,7 @@ internal static class TreeCapture
         return olds;
     }
 
-    private static void RefuseMassDelete(string root, IReadOnlyList<ScannedEntry> scanned, Manifest known, bool allowed)
+    private static void RefuseMassDelete(string root, IReadOnlyList<ScannedEntry> scanned, Entry?[] olds, Manifest known, bool allowed)
     {
         if (allowed)
         {
@@ -170,9 +169,8 @@ internal static class TreeCapture
         }
 
         // A small site may well lose half of its files on purpose; but nothing left at all is an empty mount point, however small it was.
-        var present = scanned.Select(found => found.Entry.Path).ToHashSet();
-        var missing = known.Entries.Count(entry => !present.Contains(entry.Path));
-        var emptied = known.Entries.Any(entry => IsOfSite(entry.Path)) && !present.Any(IsOfSite);
+        var missing = known.Entries.Count - olds.Count(old => old is not null);
+        var emptied = known.Entries.Any(entry => IsOfSite(entry.Path)) && !scanned.Any(found => IsOfSite(found.Entry.Path));
         if (emptied || (known.Entries.Count >= massDeleteFloor && missing > known.Entries.Count * massDeleteShare))
         {
             throw new CaptureException(
@@ -186,18 +184,24 @@ internal static class TreeCapture
     // A directory that vanished between the walk and the reading takes what was seen in it along.
     private static List<Entry> WithoutOrphans(List<Entry> entries)
     {
-        var directories = new HashSet<EntryPath> { EntryPath.Root };
+        // In manifest order the directories on the way to an entry are the last ones seen.
+        var above = new Stack<EntryPath>();
         var kept = new List<Entry>(entries.Count);
         foreach (var entry in entries)
         {
-            if (!directories.Contains(entry.Path.Parent))
+            while (above.TryPeek(out var directory) && !entry.Path.IsWithin(directory))
+            {
+                above.Pop();
+            }
+
+            if (!entry.Path.IsRoot && !(above.TryPeek(out var parent) && entry.Path.IsChildOf(parent)))
             {
                 continue;
             }
 
             if (entry.Type == EntryType.Directory)
             {
-                directories.Add(entry.Path);
+                above.Push(entry.Path);
             }
 
             kept.Add(entry);

@@ -78,6 +78,9 @@ public readonly struct EntryPath : IEquatable<EntryPath>, IComparable<EntryPath>
         || (Bytes.StartsWith(directory.Bytes)
             && (Bytes.Length == directory.Bytes.Length || Bytes[directory.Bytes.Length] == (byte)'/'));
 
+    /// <summary>True for what lies in the directory itself.</summary>
+    public bool IsChildOf(EntryPath directory) => !IsRoot && IsWithin(directory) && Math.Max(0, Bytes.LastIndexOf((byte)'/')) == directory.Bytes.Length;
+
     public int CompareTo(EntryPath other)
     {
         var left = Bytes;

@@ -56,6 +56,18 @@ internal static class EntryRecords
     /// <exception cref="InvalidDataException">Says which path and what is wrong with it.</exception>
     public static Entry Decode(EntryMessage message)
     {
+        var entry = DecodeKnown(message);
+
+        // Equality of messages covers unknown fields too.
+        return Encode(entry).Equals(message)
+            ? entry
+            : throw new InvalidDataException($"The entry \"{entry.Path}\" is refused: its record says something that this program does not know.");
+    }
+
+    /// <summary>The same for records of our own, together under a root that is compared: what they say beyond an entry is passed over.</summary>
+    /// <inheritdoc cref="Decode" path="/exception"/>
+    public static Entry DecodeKnown(EntryMessage message)
+    {
         var path = EntryPath.Parse(message.Path.Span);
         if (message.Size > long.MaxValue)
         {
@@ -83,11 +95,7 @@ internal static class EntryRecords
             Xattrs = DecodeXattrs(path, message),
         };
         EntryRules.Check(entry);
-
-        // Equality of messages covers unknown fields too.
-        return Encode(entry).Equals(message)
-            ? entry
-            : throw new InvalidDataException($"The entry \"{path}\" is refused: its record says something that this program does not know.");
+        return entry;
     }
 
     private static Xattr[] DecodeXattrs(EntryPath path, EntryMessage message)

@@ -11,8 +11,9 @@ internal static class IndexRecords
 
     public static byte[] Bytes(VersionRecord version) => VersionRecords.Encode(version).ToByteArray();
 
+    /// <summary>Of the head's manifest, whose root is compared when the index is opened.</summary>
     /// <exception cref="InvalidDataException"/>
-    public static Entry ParseEntry(byte[] bytes) => EntryRecords.Decode(Parse(EntryMessage.Parser, bytes));
+    public static Entry ParseEntry(byte[] bytes) => EntryRecords.DecodeKnown(Parse(EntryMessage.Parser, bytes));
 
     /// <exception cref="InvalidDataException"/>
     public static VersionRecord ParseVersion(byte[] bytes) => VersionRecords.Decode(Parse(VersionRecordMessage.Parser, bytes));
