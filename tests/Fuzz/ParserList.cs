@@ -11,7 +11,7 @@ internal static class ParserList
         static () => new Parsers.PackBytes(), static () => new PackPart(), static () => new PackZstd(),
         static () => new HeaderRecord(), static () => new IndexRecord(), static () => new ChangesParser(), static () => new EntryRecord(), static () => new VersionParser(),
         static () => new PathParser(), static () => new FollowParser(), static () => new FillParser(),
-        static () => new JournalParser(), static () => new VoteParser(), static () => new EpochParser(), static () => new ProxyEpochParser(), static () => new HoldingParser(),
+        static () => new JournalParser(), static () => new FactsParser(), static () => new MarkerParser(), static () => new VoteParser(), static () => new EpochParser(), static () => new ProxyEpochParser(), static () => new HoldingParser(),
         static () => new ConfigParser(), static () => new WordParser(), static () => new GuardParser(), static () => new ExcludeParser(),
     ];
 

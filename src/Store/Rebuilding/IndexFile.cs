@@ -45,7 +45,7 @@ internal sealed class IndexFile(string directory, string site, IStoreDisk disk, 
         }
 
         var rebuilt = Rebuild();
-        var made = Path.Combine(scratch, "rebuilt.db");
+        var made = Path.Combine(VersionIndex.MakeScratch(scratch), "rebuilt.db");
         VersionIndex.Create(made, rebuilt.Contents);
         Say(rebuilt, fault);
         return Loaded(VersionIndex.OpenToRead(made, scratch));

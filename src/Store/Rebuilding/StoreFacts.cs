@@ -43,9 +43,11 @@ internal sealed record StoreFacts(string Site, StoreMode Mode, string LiveRoot, 
 
         try
         {
-            if (JsonSerializer.Deserialize(lines[0], FactsJson.Default.StoreFacts) is { Site.Length: > 0, LiveRoot: not null, Notes: not null } facts && Enum.IsDefined(facts.Mode))
+            if (JsonSerializer.Deserialize(lines[0], FactsJson.Default.StoreFacts) is { Site.Length: > 0, LiveRoot: not null, Notes: not null } facts
+                && Enum.IsDefined(facts.Mode) && facts.Notes.Values.All(static note => note is not null)
+                && (facts.Mode == StoreMode.CapturingRoot) == Path.IsPathFullyQualified(facts.LiveRoot))
             {
-                return facts;
+                return facts with { Notes = new SortedDictionary<string, string>(facts.Notes, StringComparer.Ordinal) };
             }
 
             fault = $"{path} lacks what it must say";

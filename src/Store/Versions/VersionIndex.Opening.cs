@@ -37,7 +37,7 @@ internal sealed partial class VersionIndex
     /// <summary>
     /// Writes nothing where the index is. One at rest is read where it lies; one whose log was not yet taken in, or of an older schema, is copied to <paramref name="scratch"/> first.
     /// </summary>
-    /// <param name="scratch">A directory of its own; deleted when the index is disposed.</param>
+    /// <param name="scratch">A directory of its own, made when it is needed; deleted when the index is disposed.</param>
     /// <exception cref="IndexDamagedException"/>
     public static VersionIndex OpenToRead(string path, string scratch)
     {
@@ -67,7 +67,7 @@ internal sealed partial class VersionIndex
             }
         }
 
-        var mine = Path.Combine(scratch, "index.db");
+        var mine = Path.Combine(MakeScratch(scratch), "index.db");
         foreach (var suffix in (string[])["", "-wal"])
         {
             if (File.Exists(path + suffix))
@@ -79,6 +79,10 @@ internal sealed partial class VersionIndex
 
         return Open(mine, notes: null, scratch);
     }
+
+    /// <summary>For this user's eyes only, as the index itself is.</summary>
+    public static string MakeScratch(string scratch) =>
+        Directory.CreateDirectory(scratch, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
 
     /// <summary>Its log holds transactions that are not in the file yet: the process that had it did not end in order.</summary>
     public static bool HasLog(string path) => new FileInfo(path + "-wal") is { Exists: true, Length: > 0 };

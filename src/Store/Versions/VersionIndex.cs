@@ -144,7 +144,7 @@ internal sealed partial class VersionIndex : IDisposable
     public void Dispose()
     {
         connection.Dispose();
-        if (copy is not null)
+        if (copy is not null && Directory.Exists(copy))
         {
             Directory.Delete(copy, recursive: true);
         }

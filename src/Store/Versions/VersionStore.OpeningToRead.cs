@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
 using Microsoft.Data.Sqlite;
 using Mirror.Store.Manifests;
 using Mirror.Store.Rebuilding;
@@ -66,7 +67,9 @@ public sealed partial class VersionStore
         string directory, string site, TimeProvider time, Func<EntryPath, bool> privatePaths, bool mustBeAtRest, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
         var storeLock = StoreLock.TakeToRead(directory);
-        var scratch = System.IO.Directory.CreateTempSubdirectory("mirror-read-").FullName;
+
+        // Made only when something has to be put there: a store at rest is read also where nothing at all can be written.
+        var scratch = Path.Combine(Path.GetTempPath(), $"mirror-read-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}");
         VersionIndex? index = null;
         VersionStore? store = null;
         try
