@@ -86,6 +86,7 @@ internal sealed class SlotBuilder : IDisposable
     public void Apply(CancellationToken cancellation)
     {
         using var writer = new TreeWriter(slotTree);
+        RemoveForeign(writer);
         foreach (var path in plan.Removed)
         {
             disk.Change("stage: remove", () => writer.Remove(path));
@@ -119,20 +120,14 @@ internal sealed class SlotBuilder : IDisposable
             }
         }
 
-        RemoveForeign(writer);
         disk.Change("stage: finish directories", () => writer.FinishDirectories(plan.Directories));
         disk.Change("stage: sync", writer.Sync);
     }
 
-    /// <summary>What somebody put into a directory where this stage works does not become part of the version. A tree that was just made has nothing of the kind.</summary>
+    /// <summary>What somebody put into a directory where this stage works does not become part of the version, and is in nobody's way.</summary>
     private void RemoveForeign(TreeWriter writer)
     {
-        if (slot.Entries.Count == 0)
-        {
-            return;
-        }
-
-        foreach (var path in ForeignNames.Find(slotTree, plan.Directories, target, isPrivate))
+        foreach (var path in ForeignNames.Find(slotTree, plan.Directories.Where(entry => slot.Find(entry.Path) is { Type: EntryType.Directory }), slot, isPrivate))
         {
             disk.Change("stage: remove foreign", () => writer.Remove(path));
         }

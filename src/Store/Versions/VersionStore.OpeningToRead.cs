@@ -53,6 +53,9 @@ public sealed partial class VersionStore
         }
     }
 
+    /// <summary>Packs of an operation that cannot be rolled back where nothing can be written.</summary>
+    private IReadOnlyList<string> interrupted = [];
+
     private static bool CannotWrite(Exception error) => error is ReadOnlyStoreException || StoreLock.IsUnwritable(error)
         || error.InnerException is SqliteException { SqliteErrorCode: SqliteReadOnly or SqliteIoError or SqliteFull or SqliteCannotOpen };
 
@@ -118,6 +121,7 @@ public sealed partial class VersionStore
     private void LookOn(IndexContents contents)
     {
         var entry = ReadJournal(contents);
+        interrupted = entry?.Packs ?? [];
         var currentSlot = slots.ReadCurrent();
         if (entry is { Phase: JournalPhase.Adopting } && contents.Mode == StoreMode.CapturingRoot)
         {
@@ -125,6 +129,11 @@ public sealed partial class VersionStore
             var underWay = slots.PathOf(entry.Slot);
             contents = contents with { LiveRoot = System.IO.Directory.Exists(contents.LiveRoot) && new FileInfo(contents.LiveRoot).LinkTarget is null ? contents.LiveRoot : underWay };
             currentSlot = null;
+        }
+
+        if (entry is { Phase: JournalPhase.Undoing } && entry.Operation != contents.Operation && currentSlot == entry.Slot)
+        {
+            currentSlot = SlotPair.Other(entry.Slot);
         }
 
         protections = ProtectedVersions.Read(Directory);

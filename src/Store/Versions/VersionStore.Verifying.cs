@@ -108,7 +108,7 @@ public sealed partial class VersionStore
             progress?.Report(new StoreProgress("verifying packs", ++done, at.Packs.Count));
         }
 
-        var known = state.Packs.Select(row => row.File).ToHashSet();
+        var known = state.Packs.Select(row => row.File).Concat(interrupted).ToHashSet();
         foreach (var stray in System.IO.Directory.EnumerateFiles(HistoryDirectory, "*.pack").Where(path => !known.Contains(Path.GetFileName(path))))
         {
             // A stage installs its pack before the index knows it.

@@ -87,7 +87,7 @@ public sealed class ReadOnlyTests : IDisposable
     {
         await SaveAsync();
         var third = site.Versions.Count;
-        foreach (var at in (string[])["stage: link new file", "slot marker: rename", "stage: commit", "journal clear: delete", "flip: commit"])
+        foreach (var at in (string[])["stage: finish directories", "slot marker: rename", "stage: commit", "journal clear: delete", "flip: commit"])
         {
             await InterruptAsync(at);
             await OnReadOnlyAsync(async directory =>
@@ -152,7 +152,7 @@ public sealed class ReadOnlyTests : IDisposable
         {
             if (interrupted)
             {
-                await InterruptAsync("stage: link new file");
+                await InterruptAsync("stage: finish directories");
             }
 
             using var disk = new MountedDirectory(8 * 1024);
