@@ -32,10 +32,14 @@ internal sealed class Composer : IDisposable
         _composed = new(composed);
     }
 
-    public static void Run(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation)
+    /// <summary>False: the first delta has more operations than the map may have intervals; nothing was written.</summary>
+    public static bool Run(Stream first, Stream second, Stream composed, long maxLength, int maxOperations, CancellationToken cancellation)
     {
         using Composer composer = new(first, composed);
-        composer.ReadMap(first, cancellation);
+        if (!composer.ReadMap(first, Math.Min(maxOperations, MaxIntervals), cancellation))
+        {
+            return false;
+        }
 
         using DeltaReader reader = new(second, composer._lengthOfB, maxLength);
         while (reader.Next() is { IsEnd: false } op)
@@ -55,6 +59,7 @@ internal sealed class Composer : IDisposable
             }
         }
         composer._composed.Finish();
+        return true;
     }
 
     public void Dispose()
@@ -64,21 +69,22 @@ internal sealed class Composer : IDisposable
         ArrayPool<byte>.Shared.Return(_piece);
     }
 
-    private void ReadMap(Stream first, CancellationToken cancellation)
+    private bool ReadMap(Stream first, int maxOperations, CancellationToken cancellation)
     {
         // A's length is not known here; who applies the composed delta checks against it.
         using DeltaReader reader = new(first, DeltaOp.MaxExtent, DeltaOp.MaxExtent);
         while (reader.Next() is { IsEnd: false } op)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (_map.Count == MaxIntervals)
+            if (_map.Count == maxOperations)
             {
-                throw new DeltaFormatException($"The first delta has more than {MaxIntervals} operations; it cannot be composed.");
+                return false;
             }
             _map.Add(new(_lengthOfB, op.IsCopy ? op.Offset : ~(_firstDeltaAt + op.Offset)));
             _lengthOfB += op.Length;
         }
         _map.Add(new(_lengthOfB, 0));
+        return true;
     }
 
     private void Copy(long offset, long length, CancellationToken cancellation)

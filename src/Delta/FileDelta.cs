@@ -143,5 +143,20 @@ public static class FileDelta
     /// <remarks>Memory: 16 bytes an operation of the first delta (up to three times that while they are gathered), and about 1 MiB.</remarks>
     /// <exception cref="DeltaFormatException">A delta is malformed, the second copies from beyond the end of B, or C is longer than <paramref name="maxLength"/>.</exception>
     public static Task ComposeAsync(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation) =>
-        Task.Run(() => Composer.Run(first, second, composed, maxLength, cancellation), cancellation);
+        Task.Run(
+            () =>
+            {
+                if (!Composer.Run(first, second, composed, maxLength, int.MaxValue, cancellation))
+                {
+                    throw new DeltaFormatException("The first delta has more operations than memory is given to; it cannot be composed.");
+                }
+            },
+            cancellation);
+
+    /// <summary>The same where memory is scarce, or many deltas are composed in turn.</summary>
+    /// <param name="maxOperations">Of the first delta; 16 bytes each are held, up to three times that while they are gathered.</param>
+    /// <returns>False: the first delta has more operations. Nothing was written then.</returns>
+    /// <exception cref="DeltaFormatException"/>
+    public static bool TryCompose(Stream first, Stream second, Stream composed, long maxLength, int maxOperations, CancellationToken cancellation) =>
+        Composer.Run(first, second, composed, maxLength, maxOperations, cancellation);
 }

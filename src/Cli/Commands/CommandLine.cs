@@ -21,6 +21,8 @@ internal static class CommandLine
             VersionsCommand.Create(),
             ShowCommand.Create(),
             DiffCommand.Create(),
+            FindCommand.Create(),
+            CatCommand.Create(),
             RestoreCommand.Create(),
             VerifyCommand.Create(),
             ForgetCommand.Create(),

@@ -1,74 +1,93 @@
 using System.CommandLine;
-using Grpc.Core;
+using Google.Protobuf;
+using Mirror.Cli.Hosting;
 using Mirror.Cli.Output;
 using Mirror.Node.Wire;
 using Mirror.Store.Versions;
 
 namespace Mirror.Cli.Commands;
 
-/// <summary><c>mirror restore VERSION DEST</c>: any kept version, in a new directory.</summary>
+/// <summary><c>mirror restore VERSION DEST</c>: any kept version, or a part of it; in a new directory, or in place of what is there.</summary>
 internal static class RestoreCommand
 {
     public static Command Create()
     {
-        var version = new Argument<string>("version") { Description = "Such as 3.127." };
-        var destination = new Argument<string>("destination") { Description = "A directory that does not exist yet, or is empty. On the machine of the node that is asked." };
-        var config = ClusterOptions.Config();
-        var member = ClusterOptions.Member();
-        var site = ClusterOptions.Site();
-        var store = EmbeddedStore.Option();
-        var dryRun = new Option<bool>("--dry-run") { Description = "Only say whether the version can be restored from here." };
-        var command = new Command(
-            "restore",
-            "Bring a version back into a new directory: built beside it, every file checked by its SHA-256, then put in place whole.\n\nExamples: mirror restore 3.127 /srv/wiki-as-it-was; mirror restore 1.2 /tmp/old --store /backup/wiki")
+        var version = new Argument<string?>("version") { Description = "Such as 3.127.", Arity = ArgumentArity.ZeroOrOne };
+        var destination = new Argument<string?>("destination")
         {
-            version, destination, config, member, site, store, dryRun,
+            Description = "A directory that does not exist yet, or is empty. On the machine of the node that is asked.", Arity = ArgumentArity.ZeroOrOne,
         };
+        var path = new Option<string?>("--path") { Description = "Only this directory or file of the version; it becomes the destination." };
+        var inPlace = new Option<bool>("--in-place")
+        {
+            Description = "Replace what is at the destination in one step, and keep it beside until --confirm or --undo. Interrupted, the same command goes on.",
+        };
+        var link = new Option<bool>("--link")
+        {
+            Description = "Give files that the newest version holds unchanged a second name instead of copying them. They are then ONE file with the store's own: who writes into it spoils the store. For looking only.",
+        };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only print what would be read and written, and from where." };
+        var confirm = new Option<string?>("--confirm") { Description = "End a restore in place at this destination: the state from before is deleted." };
+        var undo = new Option<string?>("--undo") { Description = "Take a restore in place at this destination back: the state from before returns, and what was restored goes with all that changed in it." };
+        var source = new HistoryOptions();
+        var command = source.AddTo(new Command(
+            "restore",
+            "Bring a version back: built beside the destination, every file checked by its SHA-256, then put in place whole.\n\n"
+            + "Examples: mirror restore 3.127 /srv/wiki-as-it-was; mirror restore 1.2 /tmp/pages --path wiki/pages --store /backup/wiki; "
+            + "mirror restore 1.2 /srv/wiki --in-place --store /backup/wiki, then mirror restore --confirm /srv/wiki, or --undo /srv/wiki")
+        {
+            version, destination, path, inPlace, link, dryRun, confirm, undo,
+        });
         command.SetRun(async (parsed, shown, cancellation) =>
         {
-            var id = Asking.ParseVersion(parsed.GetValue(version)!);
-            var target = Path.GetFullPath(parsed.GetValue(destination)!);
-            VersionSummary restored;
-            if (parsed.GetValue(store) is { } directory)
+            var (ended, back) = (parsed.GetValue(confirm), parsed.GetValue(undo));
+            var (id, target) = (parsed.GetValue(version), parsed.GetValue(destination));
+            if (ended is not null || back is not null)
             {
-                await using var opened = await EmbeddedStore.OpenAsync(directory, create: false, cancellation);
-                restored = Find([.. opened.Versions.Select(VersionText.Summary)], id, directory);
-                opened.CheckDestination(target);
-                if (!parsed.GetValue(dryRun))
-                {
-                    await opened.RestoreAsync(id, target, new ShownProgress(shown), cancellation);
-                }
-            }
-            else
-            {
-                using var asking = Asking.Open(parsed.GetValue(config), parsed.GetValue(member), suits: found => found.Kind == Node.Configuration.MemberKind.Node);
-                var name = ClusterOptions.SiteOf(asking.Config, parsed.GetValue(site));
-                var versions = await asking.Client.GetVersionsAsync(new VersionsRequest { Site = name }, deadline: Deadlines.Soon(), cancellationToken: cancellation);
-                restored = Find(versions.Versions, id, asking.Member);
-                if (!parsed.GetValue(dryRun))
-                {
-                    using var call = asking.Client.Restore(
-                        new RestoreRequest { Site = name, Version = Asking.ToWire(id), Destination = target }, cancellationToken: cancellation);
-                    await foreach (var progress in call.ResponseStream.ReadAllAsync(cancellation))
-                    {
-                        shown.Progress($"{progress.Step} {progress.Done}/{progress.Total}");
-                    }
-                }
+                return ended is not null && back is not null || id is not null
+                    ? throw new CommandException("--confirm and --undo stand alone, each with the destination of a restore in place.", ExitCode.Usage)
+                    : End(ended ?? back!, undoes: back is not null, parsed.GetValue(dryRun), shown);
             }
 
+            if (id is null || target is null)
+            {
+                throw new CommandException("which version, and where to? Such as `mirror restore 3.127 /srv/as-it-was`.", ExitCode.Usage);
+            }
+
+            var request = new RestoreRequest
+            {
+                Version = Asking.ToWire(Asking.ParseVersion(id)),
+                Destination = Path.GetFullPath(target),
+                DryRun = parsed.GetValue(dryRun),
+                Path = ByteString.CopyFrom(PathPattern.Bytes(parsed.GetValue(path) ?? "")),
+                InPlace = parsed.GetValue(inPlace),
+                Link = parsed.GetValue(link),
+            };
+            await using var history = await source.OpenAsync(parsed, cancellation);
+            var outcome = await history.RestoreAsync(request, shown, cancellation);
             shown.EndProgress();
-            var did = !parsed.GetValue(dryRun);
-            shown.Result(
-                new { ok = did || restored.Restorable, restored = did, destination = target, version = VersionText.ToJson(restored) },
-                output => output.WriteLine(did
-                    ? $"{id} is in {target}: {restored.Entries} entries, {VersionText.Size((long)restored.Bytes)}, root {Convert.ToHexStringLower(restored.Root.Span)}"
-                    : $"{id} {(restored.Restorable ? "can" : "cannot")} be restored from here; nothing was changed"));
-            return did || restored.Restorable ? ExitCode.Ok : ExitCode.Findings;
+            shown.Result(RestoreText.ToJson(outcome, request), output => RestoreText.Write(outcome, request, output));
+            return ExitCode.Ok;
         });
         return command;
     }
 
-    private static VersionSummary Find(IReadOnlyList<VersionSummary> versions, VersionId id, string where) =>
-        versions.FirstOrDefault(version => Asking.ToId(version.Id) == id)
-        ?? throw new CommandException($"{where} keeps no version {id}; it keeps {(versions.Count == 0 ? "none" : $"{VersionText.Name(versions[0].Id)} to {VersionText.Name(versions[^1].Id)}")}. `mirror versions` lists them.");
+    private static int End(string destination, bool undoes, bool dryRun, Shown shown)
+    {
+        var pending = dryRun
+            ? RestoresInPlace.Find(destination) ?? throw new CommandException($"no restore in place waits at {destination}: there is nothing to confirm or undo.")
+            : undoes ? RestoresInPlace.Undo(destination) : RestoresInPlace.Confirm(destination);
+        shown.Result(
+            new { ok = true, destination = pending.Destination, version = pending.Version, confirmed = !undoes && !dryRun, undone = undoes && !dryRun, previous = pending.Previous },
+            output => output.WriteLine((dryRun, undoes) switch
+            {
+                (true, true) => pending.Swapped
+                    ? $"{pending.Destination} would be as before the restore of {pending.Version}, and what was restored would go; nothing was changed"
+                    : $"the restore of {pending.Version} that was interrupted would be given up; {pending.Destination} is as it was; nothing was changed",
+                (true, false) => $"{pending.Previous ?? "nothing"} would be deleted; nothing was changed",
+                (false, true) => $"{pending.Destination} is as it was before the restore of {pending.Version}",
+                (false, false) => $"{pending.Destination} is {pending.Version} for good; the state from before was deleted",
+            }));
+        return ExitCode.Ok;
+    }
 }

@@ -50,10 +50,40 @@ internal sealed partial class ControlService(
         var kept = store.Versions.FirstOrDefault(version => version.Record.Id == id)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"{member.Name} keeps no version {id} of {request.Site}; `mirror versions` lists what it keeps."));
         await responseStream.WriteAsync(new ShowReply { Version = VersionSummaries.Of(kept) });
+        if (HistoryAnswers.Counts(store, kept.Record) is { } changes)
+        {
+            await responseStream.WriteAsync(new ShowReply { Changes = changes });
+        }
+
         foreach (var entry in store.ManifestOf(id).Entries)
         {
             await responseStream.WriteAsync(new ShowReply { Entry = EntryLines.Of(entry) }, context.CancellationToken);
         }
+    }
+
+    public override async Task DiffVersions(DiffRequest request, IServerStreamWriter<ChangeLine> responseStream, ServerCallContext context)
+    {
+        var store = StoreOf(request.Site);
+        foreach (var line in HistoryAnswers.Diff(store, ToId(request.From), ToId(request.To)))
+        {
+            await responseStream.WriteAsync(line, context.CancellationToken);
+        }
+    }
+
+    public override async Task FindPath(FindRequest request, IServerStreamWriter<ChangeLine> responseStream, ServerCallContext context)
+    {
+        foreach (var line in HistoryAnswers.Find(StoreOf(request.Site), request.Pattern.Span))
+        {
+            await responseStream.WriteAsync(line, context.CancellationToken);
+        }
+    }
+
+    public override async Task ReadContent(ReadContentRequest request, IServerStreamWriter<ContentBytes> responseStream, ServerCallContext context)
+    {
+        // What is in files is more than what they are called: not for everybody who may ask for a list.
+        RequireOperator(context);
+        await StoreOf(request.Site).CopyContentAsync(
+            ToId(request.Version), EntryPath.Parse(request.Path.Span), new ContentAnswer(responseStream), context.CancellationToken);
     }
 
     public override async Task<CaptureReply> Capture(CaptureRequest request, ServerCallContext context)
@@ -145,9 +175,12 @@ internal sealed partial class ControlService(
                 throw new StoreException($"The destination {request.Destination} is not an absolute path.");
             }
 
-            await store.RestoreAsync(id, request.Destination, progress, cancellation);
-            var kept = store.Versions.First(version => version.Record.Id == id);
-            return new Progress { Step = $"{id} is in {request.Destination}", Finished = true, Ok = true, Version = VersionSummaries.Of(kept) };
+            var options = HistoryAnswers.Options(request);
+            var outcome = request.DryRun
+                ? HistoryAnswers.Of(await store.PlanRestoreAsync(id, request.Destination, options, cancellation))
+                : HistoryAnswers.Of(await store.RestoreAsync(id, request.Destination, options, progress, cancellation), request.Destination);
+            var step = request.DryRun ? $"{id} can be restored to {request.Destination}" : $"{id} is in {request.Destination}";
+            return new Progress { Step = step, Finished = true, Ok = true, Version = outcome.Version, Restore = outcome };
         });
 
     public override Task Verify(VerifyRequest request, IServerStreamWriter<Progress> responseStream, ServerCallContext context) =>

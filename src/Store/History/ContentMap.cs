@@ -7,23 +7,37 @@ namespace Mirror.Store.History;
 /// <summary>One step towards a content: a blob of a pack, applied to what the step before yields.</summary>
 internal readonly record struct ContentStep(PackRow Pack, BlobInfo Blob);
 
-/// <summary>How to come to a content: from nothing or from a file of the head's tree (<paramref name="TreeSource"/>), by these blobs in turn.</summary>
-internal sealed record ContentWay(Entry? TreeSource, IReadOnlyList<ContentStep> Steps);
+/// <summary>A tree at hand, and the version it holds.</summary>
+internal sealed record SourceTree(VersionId Version, string Directory);
+
+/// <summary>How to come to a content: from nothing or from a file of a tree (<paramref name="File"/>), by these blobs in turn.</summary>
+internal sealed record ContentWay(SourceTree? Tree, Entry? File, IReadOnlyList<ContentStep> Steps)
+{
+    /// <summary>What is read for it.</summary>
+    public long Cost => (File?.Size ?? 0) + Steps.Sum(static step => step.Blob.StoredBytes);
+}
 
 /// <summary>
-/// Where every content the store holds can be had, cheapest first: in the head's tree for nothing, else from a blob, whose basis must be had in turn. Contents are
-/// looked for by what they are and not by the version they belonged to, so a version is whole as long as each of its contents is somewhere.
+/// Where every content the store holds can be had, and with the fewest bytes of packs: in the head's tree for nothing, or from blobs. Contents are points, blobs are edges from their basis (or
+/// from nothing) with their bytes as cost; a damaged blob is no edge. Contents are looked for by what they are and not by the version they belonged to, so a version is whole as long
+/// as each of its contents is somewhere.
 /// </summary>
 internal sealed class ContentMap
 {
-    private readonly Manifest tree;
-    private readonly IReadOnlySet<ContentHash> treeExcept;
-    private readonly Dictionary<ContentHash, (long Cost, ContentStep Step)> best = [];
+    /// <summary>What a step costs besides its bytes: another pack is opened.</summary>
+    private const int StepCost = 256;
 
+    private readonly SourceTree? tree;
+    private readonly Manifest manifest;
+    private readonly IReadOnlySet<ContentHash> treeExcept;
+    private readonly Dictionary<ContentHash, ContentStep> best = [];
+
+    /// <param name="manifest">What the tree holds.</param>
     /// <param name="treeExcept">Contents the tree should have and was found not to have.</param>
-    public ContentMap(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, Manifest tree, IReadOnlySet<ContentHash> treeExcept)
+    public ContentMap(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, SourceTree? tree, Manifest manifest, IReadOnlySet<ContentHash> treeExcept)
     {
         this.tree = tree;
+        this.manifest = tree is null ? Manifest.Empty : manifest;
         this.treeExcept = treeExcept;
         var byBasis = new Dictionary<ContentHash, List<ContentStep>>();
         var open = new PriorityQueue<ContentStep, long>();
@@ -31,7 +45,7 @@ internal sealed class ContentMap
         {
             foreach (var blob in catalogue.BlobsOf(row))
             {
-                if (catalogue.IsDamaged(row, blob.Hash))
+                if (catalogue.IsDamaged(row, blob.Hash) || InTree(blob.Hash) is not null)
                 {
                     continue;
                 }
@@ -55,7 +69,7 @@ internal sealed class ContentMap
 
         while (open.TryDequeue(out var step, out var cost))
         {
-            if (InTree(step.Blob.Hash) is null && best.TryAdd(step.Blob.Hash, (cost, step)) && byBasis.TryGetValue(step.Blob.Hash, out var next))
+            if (best.TryAdd(step.Blob.Hash, step) && byBasis.TryGetValue(step.Blob.Hash, out var next))
             {
                 foreach (var further in next)
                 {
@@ -70,13 +84,18 @@ internal sealed class ContentMap
     /// <summary>Null when the content is nowhere.</summary>
     public ContentWay? Find(ContentHash hash)
     {
+        if (InTree(hash) is { } file)
+        {
+            return new ContentWay(tree, file, []);
+        }
+
         var steps = new List<ContentStep>();
         for (var wanted = hash; ;)
         {
             if (wanted.IsNone || InTree(wanted) is not null)
             {
                 steps.Reverse();
-                return new ContentWay(InTree(wanted), steps);
+                return new ContentWay(tree, InTree(wanted), steps);
             }
 
             if (!best.TryGetValue(wanted, out var found))
@@ -84,13 +103,12 @@ internal sealed class ContentMap
                 return null;
             }
 
-            steps.Add(found.Step);
-            wanted = found.Step.Blob.Basis;
+            steps.Add(found);
+            wanted = found.Blob.Basis;
         }
     }
 
-    private Entry? InTree(ContentHash hash) => hash.IsNone || treeExcept.Contains(hash) ? null : tree.FindContent(hash);
+    private Entry? InTree(ContentHash hash) => hash.IsNone || treeExcept.Contains(hash) ? null : manifest.FindContent(hash);
 
-    /// <summary>What is read for a step: the blob, and the content it yields is written once.</summary>
-    private static long Cost(BlobInfo blob) => blob.StoredBytes + blob.Size + 1;
+    private static long Cost(BlobInfo blob) => blob.StoredBytes + StepCost;
 }

@@ -1,133 +1,197 @@
+using System.Buffers;
 using System.Globalization;
+using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 using Mirror.Delta;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Tree;
-using Mirror.Store.Versions;
 
 namespace Mirror.Store.History;
 
-/// <summary>The store at one moment, as far as reading old contents is concerned.</summary>
-internal sealed record ContentSources(VersionId Head, Manifest HeadManifest, string? HeadTree, IReadOnlyList<PackRow> Packs);
-
 /// <summary>
-/// Yields any content the store can still make, checked by SHA-256. Nothing is locked meanwhile: when a stage moves the tree on, or a file or a blob turns out to be
-/// damaged, the way is planned anew with what is there then (a superseded content is in a reverse pack by then).
+/// Yields contents as a plan says, each checked by SHA-256. A content some deltas away is made in one pass: the deltas are composed first. What turns out to be damaged is
+/// blamed, so that the next plan goes round it. Not for several threads at once: each has a reader of its own.
 /// </summary>
-internal sealed class ContentReader(PackCatalogue catalogue, Func<ContentSources> current, string scratch) : IDisposable
+internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposable
 {
     private const int MostOpenPacks = 64;
+
+    /// <summary>Contents up to this length are read whole, and deltas of such contents stay in memory.</summary>
+    private const int SmallLength = 1 << 20;
+
     private readonly Dictionary<string, PackReader> open = [];
-    private readonly HashSet<ContentHash> notInTree = [];
-    private ContentSources sources = current();
-    private ContentMap? map;
-    private int damageSeen;
+    private SourceTree? handleOf;
+    private TreeHandle? handle;
+    private int scratchFiles;
 
-    private ContentMap Map
+    /// <returns>False when no way is left; <paramref name="destination"/> is empty then.</returns>
+    /// <param name="destination">Empty; seekable.</param>
+    public async Task<bool> TryWriteAsync(ContentHash hash, long size, Stream destination, CancellationToken cancellation)
     {
-        get
+        List<string>? blamed = null;
+        while (plan.Find(hash) is { } way)
         {
-            var now = current();
-            if (map is null || damageSeen != catalogue.DamageCount || now.Head != sources.Head || now.HeadTree != sources.HeadTree)
+            cancellation.ThrowIfCancellationRequested();
+            if (await TryFollowAsync(way, hash, size, destination, cancellation) is not { } fault)
             {
-                if (now.Head != sources.Head || now.HeadTree != sources.HeadTree)
-                {
-                    notInTree.Clear();
-                }
-
-                sources = now;
-                damageSeen = catalogue.DamageCount;
-                map = new ContentMap(catalogue, now.Packs, now.HeadTree is null ? Manifest.Empty : now.HeadManifest, notInTree);
+                blamed?.ForEach(damaged => plan.NoteDetour(damaged, way));
+                return true;
             }
 
-            return map;
+            (blamed ??= []).Add(fault);
+            destination.SetLength(0);
+            destination.Position = 0;
+        }
+
+        return false;
+    }
+
+    public void Dispose()
+    {
+        ClosePacks();
+        handle?.Dispose();
+    }
+
+    /// <summary>One attempt. When it fails, what was to blame is out of the next plan, and is said.</summary>
+    private async Task<string?> TryFollowAsync(ContentWay way, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
+    {
+        SafeFileHandle? file = null;
+        if (way.File is { } source && (file = TryOpenInTree(way.Tree!, source)) is null)
+        {
+            return BlameTree(way, "is gone");
+        }
+
+        using (file)
+        {
+            if (way.Steps.Count == 0)
+            {
+                return await TryCopyAsync(way, file!, hash, size, destination, cancellation) ? null : BlameTree(way, "is not what its manifest says");
+            }
+
+            await using Stream basis = file is null ? Stream.Null : new FileStream(file, FileAccess.Read, bufferSize: 0);
+            var (done, fault) = way.Steps.Count == 1
+                ? (false, null)
+                : await TryComposedAsync(way, basis, hash, size, destination, cancellation);
+            return done || fault is not null ? fault : await TryStepsAsync(way, basis, destination, cancellation);
         }
     }
 
-    public bool Has(ContentHash hash) => Map.Has(hash);
-
-    /// <returns>False when no way is left; <paramref name="destination"/> is empty then.</returns>
-    public async Task<bool> TryWriteAsync(ContentHash hash, long size, Stream destination, CancellationToken cancellation)
+    /// <summary>All steps as one. Neither done nor a fault: the deltas do not come out right together, and only one after another shows which of them is to blame.</summary>
+    private async Task<(bool Done, string? Fault)> TryComposedAsync(
+        ContentWay way, Stream basis, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
     {
-        while (Map.Find(hash) is { } way)
+        using var chain = new DeltaChain(NewScratch);
+        var scratchContents = new List<Stream>();
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            destination.SetLength(0);
-            destination.Position = 0;
-            if (await TryFollowAsync(way, hash, size, destination, cancellation))
+            // A whole content that starts the row is not dragged through the compositions: it is joined when all else is one.
+            var whole = way.Steps[0].Blob.Basis.IsNone ? 1 : 0;
+            foreach (var step in way.Steps.Skip(whole))
             {
-                return true;
+                if (TryCopyDelta(step, cancellation) is not { } delta)
+                {
+                    return (false, FaultOf(step));
+                }
+
+                chain.Add(delta, step.Blob.Size, cancellation);
+            }
+
+            var from = basis;
+            if (whole == 1)
+            {
+                from = NewScratch(way.Steps[0].Blob.Size);
+                scratchContents.Add(from);
+                if (await TryApplyAsync(way.Steps[0], Stream.Null, from, cancellation) is { } fault)
+                {
+                    return (false, fault);
+                }
+            }
+
+            var links = chain.Finish(cancellation);
+            for (var at = 0; at < links.Count; at++)
+            {
+                var last = at == links.Count - 1;
+                var to = last ? destination : NewScratch(links[at].Yields);
+                if (!last)
+                {
+                    scratchContents.Add(to);
+                }
+
+                from.Position = 0;
+                links[at].Delta.Position = 0;
+                var (length, sha256) = await FileDelta.ApplyAsync(from, links[at].Delta, to, links[at].Yields, cancellation);
+                if (last && length == size && ContentHash.From(sha256) == hash)
+                {
+                    return (true, null);
+                }
+
+                from = to;
+            }
+        }
+        catch (DeltaFormatException)
+        {
+            // One of them is malformed; below it shows which.
+        }
+        finally
+        {
+            foreach (var content in scratchContents)
+            {
+                await content.DisposeAsync();
             }
         }
 
         destination.SetLength(0);
-        return false;
+        destination.Position = 0;
+        return (false, way.File is { } source && !await IsIntactAsync(basis, source, cancellation) ? BlameTree(way, "is not what its manifest says") : null);
     }
 
-    public void Dispose() => ClosePacks();
-
-    /// <summary>One attempt. When it fails, what was to blame is out of the next plan.</summary>
-    private async Task<bool> TryFollowAsync(ContentWay way, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
+    /// <summary>One step after another, each checked by its SHA-256.</summary>
+    private async Task<string?> TryStepsAsync(ContentWay way, Stream basis, Stream destination, CancellationToken cancellation)
     {
-        var tree = sources.HeadTree;
-        Stream basis = Stream.Null;
+        var from = basis;
         try
         {
-            if (way.TreeSource is { } source)
-            {
-                if (TryOpenInTree(tree!, source) is not { } file)
-                {
-                    return false;
-                }
-
-                basis = file;
-                if (way.Steps.Count == 0)
-                {
-                    return await TryCopyAsync(file, source, hash, size, destination, cancellation);
-                }
-            }
-
             for (var i = 0; i < way.Steps.Count; i++)
             {
                 var last = i == way.Steps.Count - 1;
-                var output = last ? destination : NewScratchFile(i);
-                if (!await TryApplyAsync(way.Steps[i], basis, output, cancellation))
+                var to = last ? destination : NewScratch(way.Steps[i].Blob.Size);
+
+                // The basis from the tree was not checked on the way: it may be the one to blame, and costs one reading to clear.
+                async ValueTask<bool> IsBasisRight() => i > 0 || way.File is not { } source || await IsIntactAsync(basis, source, cancellation);
+                var fault = await TryApplyAsync(way.Steps[i], from, to, cancellation, IsBasisRight);
+                if (from != basis)
                 {
-                    if (!last)
-                    {
-                        await output.DisposeAsync();
-                    }
-
-                    // The basis from the tree was not checked on the way: it may be the one to blame, and costs one reading to clear.
-                    if (i == 0 && way.TreeSource is { } suspect && !await IsIntactAsync(basis, suspect, cancellation))
-                    {
-                        notInTree.Add(suspect.Hash);
-                        catalogue.Forgive(way.Steps[i].Pack, way.Steps[i].Blob.Hash);
-                        map = null;
-                    }
-
-                    return false;
+                    await from.DisposeAsync();
                 }
 
-                await basis.DisposeAsync();
-                basis = last ? Stream.Null : output;
+                from = last ? basis : to;
+                if (fault is not null)
+                {
+                    return fault.Length > 0 ? fault : BlameTree(way, "is not what its manifest says");
+                }
             }
 
-            return true;
+            return null;
         }
         finally
         {
-            await basis.DisposeAsync();
+            if (from != basis)
+            {
+                await from.DisposeAsync();
+            }
         }
     }
 
-    private async Task<bool> TryApplyAsync(ContentStep step, Stream basis, Stream output, CancellationToken cancellation)
+    /// <returns>Null when the step came out right; empty when its basis is wrong; else what is wrong with the blob, which was reported.</returns>
+    private async Task<string?> TryApplyAsync(ContentStep step, Stream basis, Stream output, CancellationToken cancellation, Func<ValueTask<bool>>? isBasisRight = null)
     {
+        string reason;
         try
         {
-            if (Open(step.Pack) is not { } pack)
+            if (Open(step) is not { } pack)
             {
-                return false;
+                return FaultOf(step);
             }
 
             basis.Position = 0;
@@ -135,50 +199,127 @@ internal sealed class ContentReader(PackCatalogue catalogue, Func<ContentSources
             var (length, sha256) = await FileDelta.ApplyAsync(basis, delta, output, step.Blob.Size, cancellation);
             if (length == step.Blob.Size && ContentHash.From(sha256) == step.Blob.Hash)
             {
-                return true;
+                return null;
             }
 
-            catalogue.Report(step.Pack, step.Blob.Hash, $"the content {step.Blob.Hash} comes out wrong");
+            reason = $"the content {step.Blob.Hash} comes out wrong";
         }
         catch (Exception error) when (error is PackFormatException or DeltaFormatException)
         {
-            catalogue.Report(step.Pack, step.Blob.Hash, error.Message);
+            reason = error.Message;
         }
 
-        return false;
+        if (isBasisRight is not null && !await isBasisRight())
+        {
+            return "";
+        }
+
+        plan.Catalogue.Report(step.Pack, step.Blob.Hash, reason);
+        return FaultOf(step);
     }
 
-    private async Task<bool> TryCopyAsync(Stream file, Entry source, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
+    /// <summary>A delta of its own, whole and with good checksums; null when it cannot be read, which is reported.</summary>
+    private Stream? TryCopyDelta(ContentStep step, CancellationToken cancellation)
     {
+        if (Open(step) is not { } pack)
+        {
+            return null;
+        }
+
+        var copy = NewScratch(step.Blob.StoredBytes);
         try
         {
-            await VerifiedCopy.RunAsync(file, destination, hash, size, source.Path.ToString(), cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            using var delta = pack.OpenDelta(step.Blob.Hash);
+            delta.CopyTo(copy);
+            copy.Position = 0;
+            return copy;
+        }
+        catch (PackFormatException error)
+        {
+            plan.Catalogue.Report(step.Pack, step.Blob.Hash, error.Message);
+            copy.Dispose();
+            return null;
+        }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+    }
+
+    private string FaultOf(ContentStep step) => plan.Catalogue.FaultOf(step.Pack, step.Blob.Hash);
+
+    private static async Task<bool> TryCopyAsync(ContentWay way, SafeFileHandle file, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
+    {
+        if (size <= SmallLength)
+        {
+            return TryCopySmall(file, hash, (int)size, destination);
+        }
+
+        try
+        {
+            await using var content = new FileStream(file, FileAccess.Read, bufferSize: 0);
+            await VerifiedCopy.RunAsync(content, destination, hash, size, way.File!.Path.ToString(), cancellation);
             return true;
         }
         catch (DamagedContentException)
         {
-            Blame(source);
             return false;
         }
     }
 
-    private FileStream? TryOpenInTree(string tree, Entry source)
+    /// <summary>Most files are small, and most of their cost is not their bytes: read at once, hashed at once, and nothing is written that is wrong.</summary>
+    private static bool TryCopySmall(SafeFileHandle file, ContentHash hash, int size, Stream destination)
+    {
+        // One byte more than there should be: a longer file shows.
+        var buffer = ArrayPool<byte>.Shared.Rent(size + 1);
+        try
+        {
+            var read = 0;
+            for (int more; read <= size && (more = RandomAccess.Read(file, buffer.AsSpan(read, size + 1 - read), read)) > 0; read += more)
+            {
+            }
+
+            Span<byte> sha256 = stackalloc byte[ContentHash.Length];
+            if (read != size || SHA256.HashData(buffer.AsSpan(0, size), sha256) == 0 || ContentHash.From(sha256) != hash)
+            {
+                return false;
+            }
+
+            destination.Write(buffer, 0, size);
+            return true;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private SafeFileHandle? TryOpenInTree(SourceTree tree, Entry source)
     {
         try
         {
-            return TreeScanner.OpenRead(tree, source.Path);
+            if (handleOf != tree)
+            {
+                handle?.Dispose();
+                (handleOf, handle) = (null, null);
+                handle = new TreeHandle(tree.Directory);
+                handleOf = tree;
+            }
+
+            return TreeScanner.OpenRead(handle!, source.Path);
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
-            Blame(source);
             return null;
         }
     }
 
-    private void Blame(Entry source)
+    private string BlameTree(ContentWay way, string fault)
     {
-        notInTree.Add(source.Hash);
-        map = null;
+        plan.Blame(way.Tree!, way.File!);
+        return $"{way.Tree!.Directory}/{way.File!.Path} {fault}";
     }
 
     private static async Task<bool> IsIntactAsync(Stream basis, Entry source, CancellationToken cancellation)
@@ -195,12 +336,22 @@ internal sealed class ContentReader(PackCatalogue catalogue, Func<ContentSources
         }
     }
 
-    private FileStream NewScratchFile(int step) => new(
-        Path.Combine(scratch, step.ToString(CultureInfo.InvariantCulture)), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose);
-
-    private PackReader? Open(PackRow row)
+    /// <summary>For a content, or a delta, of about this length.</summary>
+    private Stream NewScratch(long length)
     {
-        if (open.TryGetValue(row.File, out var known))
+        if (length <= SmallLength)
+        {
+            return new MemoryStream();
+        }
+
+        Directory.CreateDirectory(scratch);
+        var name = Path.Combine(scratch, (scratchFiles++).ToString(CultureInfo.InvariantCulture));
+        return new FileStream(name, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 64 * 1024, FileOptions.DeleteOnClose);
+    }
+
+    private PackReader? Open(ContentStep step)
+    {
+        if (open.TryGetValue(step.Pack.File, out var known))
         {
             return known;
         }
@@ -210,12 +361,20 @@ internal sealed class ContentReader(PackCatalogue catalogue, Func<ContentSources
             ClosePacks();
         }
 
-        if (catalogue.TryOpen(row) is not { } pack)
+        if (plan.Catalogue.TryOpen(step.Pack) is not { } pack)
         {
             return null;
         }
 
-        open.Add(row.File, pack);
+        if (pack.Find(step.Blob.Hash) is null)
+        {
+            // Another pack took its name since it was listed: neither is to be believed.
+            pack.Dispose();
+            plan.Catalogue.Report(step.Pack, step.Blob.Hash, "it no longer has a blob it had");
+            return null;
+        }
+
+        open.Add(step.Pack.File, pack);
         return pack;
     }
 

@@ -4,69 +4,91 @@ using Mirror.Store.Versions;
 namespace Mirror.Store.History;
 
 /// <summary>
-/// Versions are points and packs are edges; every pack carries the difference of two manifests. The manifest of any version is found by walking from one that is
-/// known (the head's, or nothing) along the fewest packs that can be read; a damaged pack is an edge removed.
+/// Versions are points and packs are edges; every pack carries the difference of two manifests. The manifest of any version is found by the cheapest way from one that is
+/// known (the head's, or nothing) over packs that can be read; a damaged pack is an edge removed.
 /// </summary>
-internal sealed class ManifestGraph(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, VersionId head, Manifest headManifest)
+internal sealed class ManifestGraph
 {
-    private readonly ILookup<VersionId, PackRow> edges = packs.ToLookup(row => row.From);
+    /// <summary>Bytes of an entry in a pack, about; and what it takes to open one.</summary>
+    private const long EntryCost = 128;
+    private const long PackCost = 4096;
+
+    private readonly PackCatalogue catalogue;
+    private readonly VersionId head;
+    private readonly Manifest headManifest;
+    private readonly ILookup<VersionId, PackRow> edges;
+    private readonly Dictionary<VersionId, long> entries;
+
+    public ManifestGraph(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, IReadOnlyList<VersionRow> versions, VersionId head, Manifest headManifest)
+    {
+        this.catalogue = catalogue;
+        this.head = head;
+        this.headManifest = headManifest;
+        edges = packs.ToLookup(row => row.From);
+        entries = versions.ToDictionary(row => row.Record.Id, row => row.Record.Entries);
+    }
 
     /// <summary>Null when no way is left.</summary>
     /// <param name="root">The version's root, which the result must have.</param>
-    public Manifest? Find(VersionId version, ContentHash root)
+    public Manifest? Find(VersionId version, ContentHash root) => FindWay(version, root)?.Manifest;
+
+    /// <summary>The same, with the packs that led there.</summary>
+    public (Manifest Manifest, IReadOnlyList<PackRow> Way)? FindWay(VersionId version, ContentHash root)
     {
         while (Way(version) is { } way)
         {
-            if (Walk(way) is { } manifest)
+            if (Walk(way) is { } manifest && manifest.Root == root)
             {
-                if (manifest.Root == root)
-                {
-                    return manifest;
-                }
-
-                // Frames had good checksums and yet the sum is wrong: no way to tell which pack, so the last one is left out and another way tried.
-                if (way.Count == 0)
-                {
-                    return null;
-                }
-
-                catalogue.Report(way[^1], $"the manifest it leads to has root {manifest.Root}, not {root}");
+                return (manifest, way);
             }
+
+            // The index itself is wrong about the head.
+            if (way.Count == 0)
+            {
+                return null;
+            }
+
+            Blame(way, root);
         }
 
         return null;
     }
 
-    /// <summary>Every version some way leads to, with the pack its way ends with (null for the head), nearest first.</summary>
+    /// <summary>Every version some way leads to, with the pack its way ends with (null for the head), cheapest first.</summary>
     public IEnumerable<(VersionId Version, PackRow? Last)> Reachable()
     {
         var seen = new HashSet<VersionId>();
-        var queue = new Queue<(VersionId, PackRow?)>();
+        var open = new PriorityQueue<(VersionId Version, PackRow? Last), long>();
         if (!head.IsNone)
         {
-            seen.Add(head);
-            queue.Enqueue((head, null));
+            open.Enqueue((head, null), 0);
         }
 
         // Key frames lead from nothing.
-        Follow(default);
-        while (queue.TryDequeue(out var point))
+        Follow(default, 0);
+        while (open.TryDequeue(out var point, out var cost))
         {
-            yield return point;
-            Follow(point.Item1);
+            if (seen.Add(point.Version))
+            {
+                yield return point;
+                Follow(point.Version, cost);
+            }
         }
 
-        void Follow(VersionId from)
+        void Follow(VersionId from, long cost)
         {
-            foreach (var row in edges[from].Where(row => !catalogue.IsDamaged(row)))
+            foreach (var row in edges[from])
             {
-                if (seen.Add(row.To))
+                if (!seen.Contains(row.To) && !catalogue.IsDamaged(row))
                 {
-                    queue.Enqueue((row.To, row));
+                    open.Enqueue((row.To, row), cost + Cost(row));
                 }
             }
         }
     }
+
+    /// <summary>Of a pack only the manifest's part is read: not more than the pack, nor than all entries there are.</summary>
+    private long Cost(PackRow row) => PackCost + Math.Min(row.Bytes, entries.TryGetValue(row.To, out var count) ? count * EntryCost : long.MaxValue);
 
     private List<PackRow>? Way(VersionId version)
     {
@@ -92,14 +114,56 @@ internal sealed class ManifestGraph(PackCatalogue catalogue, IReadOnlyList<PackR
         return null;
     }
 
+    private Manifest Start(List<PackRow> way) => way.Count > 0 && way[0].From.IsNone ? Manifest.Empty : headManifest;
+
+    /// <summary>All differences as one, so that the manifest is made once, however many packs lead to it. Null when that cannot be.</summary>
     private Manifest? Walk(List<PackRow> way)
     {
-        var manifest = way.Count > 0 && way[0].From.IsNone ? Manifest.Empty : headManifest;
+        if (way.Count == 0)
+        {
+            return headManifest;
+        }
+
+        var changed = new Dictionary<EntryPath, Entry?>();
         foreach (var row in way)
         {
             if (catalogue.ChangesOf(row) is not { } changes)
             {
                 return null;
+            }
+
+            foreach (var path in changes.Removed)
+            {
+                changed[path] = null;
+            }
+
+            foreach (var entry in changes.Put)
+            {
+                changed[entry.Path] = entry;
+            }
+        }
+
+        var put = changed.Values.OfType<Entry>().OrderBy(entry => entry.Path).ToList();
+        var removed = changed.Where(pair => pair.Value is null).Select(pair => pair.Key).Order().ToList();
+        try
+        {
+            return Start(way).Apply(new ManifestDelta(put, removed));
+        }
+        catch (InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Which pack of a way that led nowhere is to be left out: each names the version it leads to, with its root, and the first that does not lead there is it.</summary>
+    private void Blame(List<PackRow> way, ContentHash root)
+    {
+        var manifest = Start(way);
+        foreach (var row in way)
+        {
+            if (catalogue.ReadChanges(row) is not var (changes, to))
+            {
+                return;
             }
 
             try
@@ -109,10 +173,16 @@ internal sealed class ManifestGraph(PackCatalogue catalogue, IReadOnlyList<PackR
             catch (InvalidDataException error)
             {
                 catalogue.Report(row, error.Message);
-                return null;
+                return;
+            }
+
+            if (manifest.Root != to.Root)
+            {
+                catalogue.Report(row, $"the manifest it leads to has root {manifest.Root}; it says {to.Root}");
+                return;
             }
         }
 
-        return manifest;
+        catalogue.Report(way[^1], $"it leads to another version {way[^1].To} than the store has, with root {manifest.Root} instead of {root}");
     }
 }

@@ -56,6 +56,11 @@ internal sealed class PackCatalogue(string historyDirectory)
 
     public IReadOnlyList<BlobInfo> BlobsOf(PackRow row)
     {
+        if (IsDamaged(row))
+        {
+            return [];
+        }
+
         if (blobs.TryGetValue(row.File, out var known))
         {
             return known;
@@ -66,12 +71,15 @@ internal sealed class PackCatalogue(string historyDirectory)
     }
 
     /// <summary>Null when they cannot be read: the pack is remembered as damaged then.</summary>
-    public ManifestDelta? ChangesOf(PackRow row)
+    public ManifestDelta? ChangesOf(PackRow row) => ReadChanges(row)?.Changes;
+
+    /// <summary>The same, with the version the pack says it leads to.</summary>
+    public (ManifestDelta Changes, VersionRecord To)? ReadChanges(PackRow row)
     {
         using var pack = TryOpen(row);
         try
         {
-            return pack?.ReadChanges();
+            return pack is null ? null : (pack.ReadChanges(), pack.Version);
         }
         catch (Exception error) when (error is PackFormatException or IOException)
         {
@@ -96,15 +104,6 @@ internal sealed class PackCatalogue(string historyDirectory)
         }
     }
 
-    /// <summary>The blob was blamed for what something else did.</summary>
-    public void Forgive(PackRow row, ContentHash blob)
-    {
-        if (damagedBlobs.TryRemove((row.File, blob), out _))
-        {
-            Interlocked.Increment(ref damageCount);
-        }
-    }
-
     /// <summary>A file was replaced or removed: nothing known about it holds.</summary>
     public void Forget(string file)
     {
@@ -121,10 +120,18 @@ internal sealed class PackCatalogue(string historyDirectory)
         }
     }
 
+    /// <summary>What is known to be wrong with a blob, or with the pack it is in.</summary>
+    public string FaultOf(PackRow row, ContentHash blob) =>
+        $"{row.File}: {damaged.GetValueOrDefault(row.File) ?? damagedBlobs.GetValueOrDefault((row.File, blob)) ?? $"the content {blob} cannot be read"}";
+
+    /// <summary>All that is known to be damaged, a line for each pack or blob.</summary>
+    public IReadOnlyList<string> DamageLines() =>
+        [.. damaged.Select(pair => $"{pair.Key}: {pair.Value}").Concat(damagedBlobs.Select(pair => $"{pair.Key.File}: {pair.Value}")).Order(StringComparer.Ordinal)];
+
     /// <summary>One sentence for an error, or nothing.</summary>
     public string DescribeDamage()
     {
-        var packs = damaged.Select(pair => $"{pair.Key}: {pair.Value}").Concat(damagedBlobs.Select(pair => $"{pair.Key.File}: {pair.Value}")).Order(StringComparer.Ordinal).ToList();
+        var packs = DamageLines();
         return packs.Count == 0 ? "" : $" Damaged packs: {string.Join("; ", packs.Take(5).Select(pack => pack.TrimEnd('.')))}{(packs.Count > 5 ? $"; and {packs.Count - 5} more" : "")}.";
     }
 }

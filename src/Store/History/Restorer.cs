@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Mirror.Store.Manifests;
 using Mirror.Store.Slots;
 using Mirror.Store.Tree;
@@ -6,32 +7,101 @@ using Mirror.Store.Versions;
 
 namespace Mirror.Store.History;
 
+/// <summary>A version to restore: its record, its manifest, and the packs that led to that.</summary>
+internal sealed record RestoreVersion(VersionRecord Record, Manifest Manifest, IReadOnlyList<PackRow> Way);
+
 /// <summary>
-/// Materialises a version beside its destination and renames it there when every file was written with the right hash: a destination is whole or was never there.
+/// Materialises a version, or a part of one, beside its destination and renames it there when every file was written with the right hash: a destination is whole or was never
+/// there. What is at the destination already is exchanged with it, when that is asked for, and kept.
 /// </summary>
-internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> current, IStoreDisk disk)
+/// <param name="isLive">The head's tree is written to by others: nothing of it is linked.</param>
+internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> current, IStoreDisk disk, string storeDirectory, bool isLive, Func<string> explain)
 {
-    /// <param name="explain">Ends an error about missing contents: what can still be had.</param>
-    public async Task RunAsync(
-        VersionRecord version, Manifest manifest, string destination, Func<string> explain, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    public RestorePlan Plan(RestoreVersion version, string destination, RestoreOptions options)
     {
-        destination = Path.TrimEndingDirectorySeparator(Path.GetFullPath(destination));
-        RefuseDestination(destination);
-        var partial = $"{destination}.partial-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
+        destination = RestoreTarget.Check(destination, options.InPlace, storeDirectory);
+        var part = RestorePart.Of(version.Manifest, version.Record.Id, options.Path);
+        RestoreTarget.CheckPaths(destination, part);
+        var plan = new ContentPlan(catalogue, current);
+        RefuseMissing(plan, part, version);
+        var links = LinksFor(options, destination);
+        var sources = new Dictionary<string, (long Contents, long Bytes)>();
+        long linked = 0, read = 0, written = 0;
+        var seen = new HashSet<ContentHash>();
+        foreach (var entry in part.Contents)
+        {
+            var isLink = links?.Take(entry, part.OriginalOf(entry)) is not null;
+            linked += isLink ? 1 : 0;
+            written += isLink ? 0 : entry.Size;
+            if (entry.Size == 0 || !seen.Add(entry.Hash))
+            {
+                continue;
+            }
+
+            var way = plan.Find(entry.Hash)!;
+            read += way.Cost;
+            if (way.Tree is { } tree && way.File is not null)
+            {
+                Add(tree.Directory, way.File.Size);
+            }
+
+            foreach (var step in way.Steps)
+            {
+                Add(step.Pack.File, step.Blob.StoredBytes);
+            }
+        }
+
+        return new RestorePlan(
+            version.Record, destination, part.Entries.Count, part.Contents.LongCount(), linked, [.. version.Way.Select(row => row.File)],
+            [.. sources.Select(pair => new RestoreSource(pair.Key, pair.Value.Contents, pair.Value.Bytes)).OrderByDescending(source => source.Bytes)],
+            read, written, NeededFor(part, options), RestoreTarget.FreeAt(destination), RestoreTarget.IsTaken(destination), catalogue.DamageLines());
+
+        void Add(string name, long bytes)
+        {
+            var known = sources.GetValueOrDefault(name);
+            sources[name] = (known.Contents + 1, known.Bytes + bytes);
+        }
+    }
+
+    public async Task<RestoreReport> RunAsync(RestoreVersion version, string destination, RestoreOptions options, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    {
+        destination = RestoreTarget.Check(destination, options.InPlace, storeDirectory);
+        var part = RestorePart.Of(version.Manifest, version.Record.Id, options.Path);
+        RestoreTarget.CheckPaths(destination, part);
+        var plan = new ContentPlan(catalogue, current);
+        RefuseMissing(plan, part, version);
+        RestoreTarget.CheckRoom(destination, NeededFor(part, options), RestoreTarget.FreeAt(destination));
+        var work = new Work(version, part, plan, LinksFor(options, destination), destination, progress);
+        var inPlace = options.InPlace && (RestoreTarget.IsTaken(destination) || new InPlaceRestore(destination, disk).Find() is not null);
         try
         {
-            var tree = Path.Combine(partial, "tree");
-            var scratch = Path.Combine(partial, "scratch");
-            disk.CreateDirectory("restore: create", tree);
-            disk.CreateDirectory("restore: create scratch", scratch);
-            await WriteTreeAsync(version, manifest, tree, scratch, explain, progress, cancellation);
-            cancellation.ThrowIfCancellationRequested();
-            disk.Rename("restore: rename", tree, destination);
-            disk.SyncDirectory("restore: sync directory", Path.GetDirectoryName(destination)!);
+            return inPlace ? await RunInPlaceAsync(work, options, cancellation) : await RunBesideAsync(work, cancellation);
         }
         catch (IOException error)
         {
-            throw new StoreException($"Version {version.Id} could not be restored to {destination}: {error.Message} Nothing was left there.", error);
+            var left = inPlace ? $"Run the same again to go on, or `mirror restore --undo {destination}`." : "Nothing was left there.";
+            throw new StoreException($"Version {version.Record.Id} could not be restored to {destination}: {error.Message} {left}", error);
+        }
+    }
+
+    private sealed record Work(RestoreVersion Version, RestorePart Part, ContentPlan Plan, RestoreLinks? Links, string Destination, IProgress<StoreProgress>? Progress);
+
+    private async Task<RestoreReport> RunBesideAsync(Work work, CancellationToken cancellation)
+    {
+        var parent = Path.GetDirectoryName(work.Destination)!;
+        var suffix = $".partial-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
+        var name = Path.GetFileName(work.Destination);
+        var partial = Path.Combine(parent, (Encoding.UTF8.GetByteCount(name) + suffix.Length <= EntryPath.MaxNameLength ? name : "") + suffix);
+        try
+        {
+            var scratch = Path.Combine(partial, "scratch");
+            disk.CreateDirectory("restore: create", partial);
+            disk.CreateDirectory("restore: create scratch", scratch);
+            var writer = await WriteAsync(work, partial, scratch, cancellation);
+            cancellation.ThrowIfCancellationRequested();
+            disk.Rename("restore: rename", Path.Combine(partial, RestorePart.SingleName.ToString()), work.Destination);
+            disk.SyncDirectory("restore: sync directory", parent);
+            return Report(work, writer, previous: null);
         }
         finally
         {
@@ -39,87 +109,107 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
         }
     }
 
-    private async Task WriteTreeAsync(
-        VersionRecord version, Manifest manifest, string tree, string scratch, Func<string> explain, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    private async Task<RestoreReport> RunInPlaceAsync(Work work, RestoreOptions options, CancellationToken cancellation)
     {
-        using var reader = new ContentReader(catalogue, current, scratch);
-        var missing = manifest.Entries.Where(entry => entry is { Type: EntryType.File, HardlinkOf: null, Size: > 0 } && !reader.Has(entry.Hash)).ToList();
+        var (record, inPlace) = (work.Version.Record, new InPlaceRestore(work.Destination, disk));
+        using var own = inPlace.Lock();
+        var wanted = new InPlaceState(InPlacePhase.Staging, record.Id.ToString(), record.Root.ToString(), Convert.ToBase64String(options.Path.Bytes), null, null);
+        var interrupted = inPlace.Find()?.Phase == InPlacePhase.Swapping;
+        if (inPlace.Settle() is { Phase: InPlacePhase.Swapped } pending)
+        {
+            if (interrupted && (pending.Version, pending.Root, pending.Path) == (wanted.Version, wanted.Root, wanted.Path))
+            {
+                return Report(work, null, pending.Previous is null ? null : inPlace.Previous);
+            }
+
+            throw new StoreException(
+                $"{work.Destination} was restored to {pending.Version}, and that waits to be confirmed: `mirror restore --confirm {work.Destination}` deletes the state from before, `mirror restore --undo {work.Destination}` brings it back.");
+        }
+
+        PartWriter? writer = null;
+        try
+        {
+            await inPlace.RunAsync(wanted, async (directory, scratch) =>
+            {
+                writer = await WriteAsync(work, directory, scratch, cancellation);
+                cancellation.ThrowIfCancellationRequested();
+            });
+        }
+        catch when (inPlace.Find() is { Phase: InPlacePhase.Staging })
+        {
+            GiveUp(inPlace);
+            throw;
+        }
+
+        return Report(work, writer, inPlace.Find()?.Previous is null ? null : inPlace.Previous);
+    }
+
+    private static void GiveUp(InPlaceRestore inPlace)
+    {
+        try
+        {
+            inPlace.Undo(inPlace.Find()!);
+        }
+        catch (IOException)
+        {
+            // The disk refuses more than the restore, and that failure is the one to tell of. What is left beside the destination is begun anew, or undone, later.
+        }
+    }
+
+    private async Task<PartWriter> WriteAsync(Work work, string directory, string scratch, CancellationToken cancellation)
+    {
+        // A single entry is made in the directory itself.
+        var root = directory;
+        if (work.Part.IsDirectory)
+        {
+            root = Path.Combine(directory, RestorePart.SingleName.ToString());
+            disk.CreateDirectory("restore: create tree", root);
+        }
+
+        var writer = new PartWriter(work.Plan, work.Part, work.Version.Record.Id, root, scratch, work.Links, work.Progress);
+        await disk.ChangeAsync("restore: write", () => writer.RunAsync(entry => Unreachable(work.Version.Record, work.Part.OriginalOf(entry), entry.Hash, 1), cancellation));
+        disk.Change("restore: sync", () =>
+        {
+            using var tree = new TreeWriter(root);
+            tree.Sync();
+        });
+        return writer;
+    }
+
+    private RestoreReport Report(Work work, PartWriter? writer, string? previous) => new(
+        work.Version.Record, work.Part.Entries.Count, work.Part.Contents.LongCount(), work.Part.Contents.Sum(entry => entry.Size), writer?.Linked ?? 0,
+        work.Plan.Detours, catalogue.DamageLines(), writer?.Unset ?? [], previous);
+
+    private static long NeededFor(RestorePart part, RestoreOptions options) => options.Link ? 0 : part.RoomNeeded;
+
+    private RestoreLinks? LinksFor(RestoreOptions options, string destination)
+    {
+        if (!options.Link)
+        {
+            return null;
+        }
+
+        var now = current();
+        if (now.HeadTree is null || isLive)
+        {
+            throw new StoreException($"Nothing can be linked: {(isLive ? $"the newest tree, {now.HeadTree}, is written to by its app" : "the store holds no tree")}. Leave --link out.");
+        }
+
+        return RestoreTarget.FileSystemOf(now.HeadTree) == RestoreTarget.FileSystemOf(Path.GetDirectoryName(destination)!)
+            ? new RestoreLinks(new SourceTree(now.Head, now.HeadTree), now.HeadManifest)
+            : throw new StoreException($"{destination} is on another file system than {now.HeadTree}, so nothing can be linked. Leave --link out, or name a destination beside the store.");
+    }
+
+    private void RefuseMissing(ContentPlan plan, RestorePart part, RestoreVersion version)
+    {
+        var missing = part.Contents.Where(entry => entry.Size > 0 && !plan.Has(entry.Hash)).ToList();
         if (missing.Count > 0)
         {
-            throw Unreachable(version, missing[0], missing.Count, explain);
+            throw Unreachable(version.Record, part.OriginalOf(missing[0]), missing[0].Hash, missing.Count);
         }
-
-        using var writer = new TreeWriter(tree);
-        var written = new Dictionary<ContentHash, EntryPath>();
-        var done = 0L;
-        foreach (var entry in manifest.Entries)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            if (entry.Type != EntryType.File || entry.HardlinkOf is not null)
-            {
-                writer.Put(entry);
-                continue;
-            }
-
-            using (var file = writer.BeginFile(entry))
-            {
-                if (!await WriteFileAsync(reader, tree, written, entry, file.Content, cancellation))
-                {
-                    throw Unreachable(version, entry, 1, explain);
-                }
-
-                file.Commit();
-            }
-
-            written.TryAdd(entry.Hash, entry.Path);
-            done += entry.Size;
-            progress?.Report(new StoreProgress($"restoring {version.Id}", done, manifest.TotalBytes));
-        }
-
-        writer.FinishDirectories(manifest.Entries.Where(entry => entry.Type == EntryType.Directory));
-        disk.Change("restore: sync", writer.Sync);
     }
 
-    private static async Task<bool> WriteFileAsync(
-        ContentReader reader, string tree, Dictionary<ContentHash, EntryPath> written, Entry entry, Stream content, CancellationToken cancellation)
-    {
-        if (entry.Size == 0)
-        {
-            await VerifiedCopy.RunAsync(Stream.Null, content, entry.Hash, 0, entry.Path.ToString(), cancellation);
-            return true;
-        }
-
-        if (written.TryGetValue(entry.Hash, out var twin))
-        {
-            await using var source = TreeScanner.OpenRead(tree, twin);
-            await VerifiedCopy.RunAsync(source, content, entry.Hash, entry.Size, twin.ToString(), cancellation);
-            return true;
-        }
-
-        return await reader.TryWriteAsync(entry.Hash, entry.Size, content, cancellation);
-    }
-
-    private StoreException Unreachable(VersionRecord version, Entry entry, int count, Func<string> explain) => new(
-        $"Version {version.Id} cannot be restored: {count} of its contents {(count == 1 ? "is" : "are")} nowhere in this store, such as \"{entry.Path}\" ({entry.Hash})."
+    private StoreException Unreachable(VersionRecord version, EntryPath path, ContentHash hash, int count) => new(
+        $"Version {version.Id} cannot be restored: {count} of its contents {(count == 1 ? "is" : "are")} nowhere in this store, such as \"{path}\" ({hash})."
         + catalogue.DescribeDamage() + explain());
-
-    public static void RefuseDestination(string destination)
-    {
-        var parent = Path.GetDirectoryName(destination);
-        if (parent is null || !System.IO.Directory.Exists(parent))
-        {
-            throw new StoreException($"The destination {destination} has no parent directory. Create {parent ?? "another"} first.");
-        }
-
-        var info = new FileInfo(destination);
-        if (info.LinkTarget is not null || info.Exists)
-        {
-            throw new StoreException($"The destination {destination} is not a directory. Name an absent or empty directory.");
-        }
-
-        if (System.IO.Directory.Exists(destination) && System.IO.Directory.EnumerateFileSystemEntries(destination).Any())
-        {
-            throw new StoreException($"The destination {destination} is not empty. Name an absent or empty directory; nothing there was touched.");
-        }
-    }
 }

@@ -18,24 +18,41 @@ internal static class VerifiedCopy
     public static async Task RunAsync(Stream source, Stream destination, ContentHash hash, long size, string what, CancellationToken cancellation)
     {
         using var sha256 = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
+        var filling = ArrayPool<byte>.Shared.Rent(BufferLength);
+        var full = ArrayPool<byte>.Shared.Rent(BufferLength);
+        var hashing = Task.CompletedTask;
         try
         {
             long length = 0;
             int read;
-            while (length <= size && (read = await source.ReadAsync(buffer, cancellation)) > 0)
+            while (length <= size && (read = await source.ReadAsync(filling, cancellation)) > 0)
             {
                 length += read;
-                sha256.AppendData(buffer, 0, read);
-                await destination.WriteAsync(buffer.AsMemory(0, read), cancellation);
+                await hashing;
+                (filling, full) = (full, filling);
+
+                // Hashing takes longer than reading and writing together: of a long content it goes on beside them.
+                var piece = full.AsMemory(0, read);
+                hashing = size > BufferLength ? Task.Run(() => sha256.AppendData(piece.Span), CancellationToken.None) : Hashed(sha256, piece);
+                await destination.WriteAsync(piece, cancellation);
             }
 
+            await hashing;
             Check(sha256, length, hash, size, what);
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            // Nobody may be reading a buffer that goes back.
+            await hashing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ArrayPool<byte>.Shared.Return(filling);
+            ArrayPool<byte>.Shared.Return(full);
         }
+    }
+
+    private static Task Hashed(IncrementalHash sha256, ReadOnlyMemory<byte> piece)
+    {
+        sha256.AppendData(piece.Span);
+        return Task.CompletedTask;
     }
 
     public static void Run(Stream source, Stream destination, ContentHash hash, long size, string what)

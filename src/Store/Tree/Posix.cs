@@ -32,6 +32,10 @@ internal static unsafe partial class Posix
     private const int OpenAt2Number = 437;
     private const ulong ResolveNoMagicLinksNoSymlinksBeneath = 2 | 4 | 8;
     private const int WantRead = 4;
+    private const int WantWriteAndEnter = 2 | 1;
+    private const uint ExchangeNames = 2;
+    private const int NameMax = 3;
+    private static readonly int renameAt2Number = arm64 ? 276 : 316;
 
     /// <summary>Asked anew each time: on Linux it is a property of the thread.</summary>
     public static bool IsRoot => geteuid() == 0;
@@ -149,6 +153,32 @@ internal static unsafe partial class Posix
         var name = stackalloc byte[path.Length + 1];
         Terminate(path, name);
         return Result(faccessat(directory, name, WantRead, AtEffectiveAccess | AtSymlinkNoFollow));
+    }
+
+    /// <summary>0 when the process may make names in the directory.</summary>
+    public static int CheckWritable(ReadOnlySpan<byte> path)
+    {
+        var name = stackalloc byte[path.Length + 1];
+        Terminate(path, name);
+        return Result(faccessat(CurrentDirectory, name, WantWriteAndEnter, AtEffectiveAccess));
+    }
+
+    /// <summary>Bytes a name may have in a directory; 0 or less when the file system does not say.</summary>
+    public static long LongestName(ReadOnlySpan<byte> path)
+    {
+        var name = stackalloc byte[path.Length + 1];
+        Terminate(path, name);
+        return pathconf(name, NameMax);
+    }
+
+    /// <summary>Two names of one file system change what they name, in one step.</summary>
+    public static int Exchange(ReadOnlySpan<byte> one, ReadOnlySpan<byte> other)
+    {
+        var oneName = stackalloc byte[one.Length + 1];
+        Terminate(one, oneName);
+        var otherName = stackalloc byte[other.Length + 1];
+        Terminate(other, otherName);
+        return Result((int)renameat2(renameAt2Number, CurrentDirectory, oneName, CurrentDirectory, otherName, ExchangeNames));
     }
 
     public static int MakeDirectory(int directory, ReadOnlySpan<byte> path, uint mode)
@@ -284,6 +314,8 @@ internal static unsafe partial class Posix
     [LibraryImport("libc")] private static partial uint geteuid();
     [LibraryImport("libc", SetLastError = true)] private static partial int openat(int directory, byte* path, int flags, uint mode);
     [LibraryImport("libc", SetLastError = true)] private static partial nint syscall(nint number, nint directory, byte* path, OpenHow* how, nuint size);
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)] private static partial nint renameat2(nint number, nint fromDirectory, byte* from, nint toDirectory, byte* to, nuint flags);
+    [LibraryImport("libc", SetLastError = true)] private static partial nint pathconf(byte* path, int what);
     [LibraryImport("libc", SetLastError = true)] private static partial int close(int descriptor);
     [LibraryImport("libc", SetLastError = true)] private static partial nint read(int descriptor, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] private static partial nint write(int descriptor, byte* buffer, nuint length);

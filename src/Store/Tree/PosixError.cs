@@ -18,7 +18,9 @@ internal static class Errno
     public const int Exists = 17;
     public const int NotDirectory = 20;
     public const int IsDirectory = 21;
+    public const int InvalidArgument = 22;
     public const int NoSpace = 28;
+    public const int ReadOnlyFileSystem = 30;
     public const int OutOfRange = 34;
     public const int NotImplemented = 38;
     public const int NotEmpty = 39;

@@ -43,19 +43,28 @@ public static class TreeScanner
     public static FileStream OpenRead(string root, EntryPath path)
     {
         using var tree = new TreeHandle(root);
+        var handle = OpenRead(tree, path);
+        try
+        {
+            return new FileStream(handle, FileAccess.Read);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
 
+    /// <summary>The same in a tree that is open, for who reads many files.</summary>
+    internal static SafeFileHandle OpenRead(TreeHandle tree, EntryPath path)
+    {
         // Without "non-blocking" a fifo that took the file's place would hold us until somebody writes to it.
-        var descriptor = PosixError.Check(tree.Open(path.Bytes, Posix.ReadOnly | Posix.NonBlocking), "open for reading", root, path);
+        var descriptor = PosixError.Check(tree.Open(path.Bytes, Posix.ReadOnly | Posix.NonBlocking), "open for reading", tree.Root, path);
         var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         try
         {
-            PosixError.Check(Posix.Stat(descriptor, out FileStat stat), "look at", root, path);
-            if (stat.Type != EntryType.File)
-            {
-                throw new IOException($"Cannot read \"{root}/{path}\": it is not a regular file.");
-            }
-
-            return new FileStream(handle, FileAccess.Read);
+            PosixError.Check(Posix.Stat(descriptor, out FileStat stat), "look at", tree.Root, path);
+            return stat.Type == EntryType.File ? handle : throw new IOException($"Cannot read \"{tree.Root}/{path}\": it is not a regular file.");
         }
         catch
         {

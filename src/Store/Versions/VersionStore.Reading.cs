@@ -25,16 +25,99 @@ public sealed partial class VersionStore
         }
     }
 
+    /// <summary>A version by its number; null when the store does not know it. Does not look at packs.</summary>
+    public VersionRecord? Find(VersionId version) => state.Find(version)?.Record;
+
     /// <exception cref="StoreException">Unknown version.</exception>
-    public Manifest ManifestOf(VersionId version)
+    public Manifest ManifestOf(VersionId version) => Lookup(version).Manifest;
+
+    /// <summary>Materialises a version in a new or empty directory: built beside it, verified by hash and root, then renamed. Nothing is left behind on failure.</summary>
+    /// <exception cref="StoreException">Not empty, unknown version, or no path of packs left: says which versions are still reachable.</exception>
+    public Task<RestoreReport> RestoreAsync(VersionId version, string destination, IProgress<StoreProgress>? progress, CancellationToken cancellation) =>
+        RestoreAsync(version, destination, RestoreOptions.Everything, progress, cancellation);
+
+    /// <summary>The same for a part of a version, in place, or with links.</summary>
+    /// <exception cref="StoreException"/>
+    public Task<RestoreReport> RestoreAsync(
+        VersionId version, string destination, RestoreOptions options, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run(
+        () => NewRestorer().RunAsync(Lookup(version), destination, options, progress, cancellation), cancellation);
+
+    /// <summary>What a restore would read and write, and from where. Refuses what the restore would refuse, but for too little room.</summary>
+    /// <exception cref="StoreException"/>
+    public Task<RestorePlan> PlanRestoreAsync(VersionId version, string destination, RestoreOptions options, CancellationToken cancellation) =>
+        Task.Run(() => NewRestorer().Plan(Lookup(version), destination, options), cancellation);
+
+    /// <summary>Writes one file's content, whole and checked before the first byte of it.</summary>
+    /// <exception cref="StoreException">No such file in the version, or its content is nowhere.</exception>
+    public Task CopyContentAsync(VersionId version, EntryPath path, Stream output, CancellationToken cancellation) => Task.Run(
+        async () =>
+        {
+            var found = Lookup(version);
+            var entry = found.Manifest.Find(path)
+                ?? throw new StoreException($"Version {version} has no \"{path}\". `mirror show` lists what it has, `mirror find` in which versions a path is.");
+            if (entry.Type != EntryType.File)
+            {
+                throw new StoreException($"\"{path}\" of version {version} is a {entry.Type.ToString().ToLowerInvariant()}, which has no content. `mirror show` lists what the version has.");
+            }
+
+            if (!await TryCopyContentAsync(entry.Hash, entry.Size, output, cancellation))
+            {
+                throw new StoreException($"The content of \"{path}\" of version {version} ({entry.Hash}) is nowhere in this store.{catalogue.DescribeDamage()}{Reachable(state)}");
+            }
+        },
+        cancellation);
+
+    /// <summary>Writes a content, whole and checked before the first byte of it. False when it is nowhere.</summary>
+    public async Task<bool> TryCopyContentAsync(ContentHash hash, long size, Stream output, CancellationToken cancellation)
+    {
+        if (size == 0)
+        {
+            return true;
+        }
+
+        // Not in the store: that may be full, or read-only.
+        var scratch = System.IO.Directory.CreateTempSubdirectory("mirror-").FullName;
+        try
+        {
+            using var reader = new ContentReader(new ContentPlan(catalogue, Sources), Path.Combine(scratch, "deltas"));
+            await using var whole = new FileStream(Path.Combine(scratch, "content"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 0);
+            if (!await reader.TryWriteAsync(hash, size, whole, cancellation))
+            {
+                return false;
+            }
+
+            whole.Position = 0;
+            await whole.CopyToAsync(output, cancellation);
+            return true;
+        }
+        finally
+        {
+            System.IO.Directory.Delete(scratch, recursive: true);
+        }
+    }
+
+    /// <summary>What differs between two versions, by path.</summary>
+    /// <exception cref="StoreException"/>
+    public IReadOnlyList<PathChange> Diff(VersionId before, VersionId after) => PathChange.Between(ManifestOf(before), ManifestOf(after));
+
+    /// <summary>In which versions paths came, changed and went, oldest first.</summary>
+    public PathHistory HistoryOf(Func<EntryPath, bool> matches) => PathHistories.Find(state, catalogue, matches);
+
+    private Restorer NewRestorer()
+    {
+        var at = state;
+        return new Restorer(catalogue, Sources, outside, Directory, isLive: at.Mode != StoreMode.Holding, () => Reachable(state));
+    }
+
+    private RestoreVersion Lookup(VersionId version)
     {
         while (true)
         {
             var at = state;
             var row = at.Find(version) ?? throw Unknown(version);
-            if (at.Graph(catalogue).Find(version, row.Record.Root) is { } manifest)
+            if (at.Graph(catalogue).FindWay(version, row.Record.Root) is var (manifest, way))
             {
-                return manifest;
+                return new RestoreVersion(row.Record, manifest, way);
             }
 
             // Packs that were exchanged for others meanwhile cannot be read any more; the others can.
@@ -43,31 +126,6 @@ public sealed partial class VersionStore
                 throw new StoreException($"The manifest of {version} cannot be had: no pack that can be read leads to it.{catalogue.DescribeDamage()}{Reachable(at)}");
             }
         }
-    }
-
-    /// <summary>Materialises a version in a new or empty directory: built beside it, verified by hash and root, then renamed. Nothing is left behind on failure.</summary>
-    /// <exception cref="StoreException">Not empty, unknown version, or no path of packs left: says which versions are still reachable.</exception>
-    public Task RestoreAsync(VersionId version, string destination, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run(
-        async () =>
-        {
-            CheckDestination(destination);
-            var manifest = ManifestOf(version);
-            var record = state.Find(version)!.Record;
-            await new Restorer(catalogue, Sources, outside).RunAsync(record, manifest, destination, () => Reachable(state), progress, cancellation);
-        },
-        cancellation);
-
-    /// <summary>What a restore asks of its destination before it begins: absent or empty, in a directory that is there, and outside the store.</summary>
-    /// <exception cref="StoreException">It is none of that.</exception>
-    public void CheckDestination(string destination)
-    {
-        var whole = Path.TrimEndingDirectorySeparator(Path.GetFullPath(destination));
-        if ((whole + "/").StartsWith(Directory + "/", StringComparison.Ordinal))
-        {
-            throw new StoreException($"The destination {whole} lies inside the store {Directory}, which is the store's own. Name a directory outside.");
-        }
-
-        Restorer.RefuseDestination(whole);
     }
 
     /// <summary>Path of a kept pack, for a peer that asks; null when there is none.</summary>

@@ -1,0 +1,33 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using DiffPlex.Renderer;
+
+namespace Mirror.Cli.Output;
+
+/// <summary>The lines that differ between two contents, as `diff -u` and `patch` know them.</summary>
+internal static class TextDiff
+{
+    /// <summary>Longer ones take long to compare, and nobody reads the outcome.</summary>
+    public const long MostBytes = 4 << 20;
+
+    private const int ContextLines = 3;
+    private static readonly UTF8Encoding strict = new(false, true);
+
+    public static string Of(string before, string after, string oldName, string newName) =>
+        UnidiffRenderer.GenerateUnidiff(before, after, oldName, newName, ignoreWhitespace: false, ignoreCase: false, contextLines: ContextLines);
+
+    /// <summary>False for what is no text: not UTF-8, or with NUL.</summary>
+    public static bool TryDecode(byte[] content, [NotNullWhen(true)] out string? text)
+    {
+        try
+        {
+            text = content.AsSpan().Contains((byte)0) ? null : strict.GetString(content);
+        }
+        catch (DecoderFallbackException)
+        {
+            text = null;
+        }
+
+        return text is not null;
+    }
+}
