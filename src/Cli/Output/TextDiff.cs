@@ -13,8 +13,15 @@ internal static class TextDiff
     private const int ContextLines = 3;
     private static readonly UTF8Encoding strict = new(false, true);
 
-    public static string Of(string before, string after, string oldName, string newName) =>
-        UnidiffRenderer.GenerateUnidiff(before, after, oldName, newName, ignoreWhitespace: false, ignoreCase: false, contextLines: ContextLines);
+    public static string Of(string before, string after, string oldName, string newName)
+    {
+        // The renderer takes what follows the last line's end for one more line. Where only one of the two ends without, that is all there is to tell of it.
+        var ended = (before.Length == 0 || before.EndsWith('\n')) && (after.Length == 0 || after.EndsWith('\n'));
+        return UnidiffRenderer.GenerateUnidiff(
+            ended ? Unended(before) : before, ended ? Unended(after) : after, oldName, newName, ignoreWhitespace: false, ignoreCase: false, contextLines: ContextLines);
+    }
+
+    private static string Unended(string text) => text.Length == 0 ? text : text[..^1];
 
     /// <summary>False for what is no text: not UTF-8, or with NUL.</summary>
     public static bool TryDecode(byte[] content, [NotNullWhen(true)] out string? text)

@@ -29,16 +29,21 @@ internal sealed class ContentMap
 
     private readonly SourceTree? tree;
     private readonly Manifest manifest;
-    private readonly IReadOnlySet<ContentHash> treeExcept;
+    private readonly Dictionary<ContentHash, Entry?> otherNames = [];
     private readonly Dictionary<ContentHash, ContentStep> best = [];
 
     /// <param name="manifest">What the tree holds.</param>
-    /// <param name="treeExcept">Contents the tree should have and was found not to have.</param>
-    public ContentMap(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, SourceTree? tree, Manifest manifest, IReadOnlySet<ContentHash> treeExcept)
+    /// <param name="treeExcept">Files the tree should have and was found not to have: another one with the same content is used, if there is one.</param>
+    public ContentMap(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, SourceTree? tree, Manifest manifest, IReadOnlySet<EntryPath> treeExcept)
     {
         this.tree = tree;
         this.manifest = tree is null ? Manifest.Empty : manifest;
-        this.treeExcept = treeExcept;
+        foreach (var bad in treeExcept.Select(this.manifest.Find).OfType<Entry>())
+        {
+            otherNames[bad.Hash] = this.manifest.Entries.FirstOrDefault(
+                entry => entry is { Type: EntryType.File, HardlinkOf: null } && entry.Hash == bad.Hash && !treeExcept.Contains(entry.Path));
+        }
+
         var byBasis = new Dictionary<ContentHash, List<ContentStep>>();
         var open = new PriorityQueue<ContentStep, long>();
         foreach (var row in packs)
@@ -108,7 +113,7 @@ internal sealed class ContentMap
         }
     }
 
-    private Entry? InTree(ContentHash hash) => hash.IsNone || treeExcept.Contains(hash) ? null : manifest.FindContent(hash);
+    private Entry? InTree(ContentHash hash) => hash.IsNone ? null : otherNames.TryGetValue(hash, out var other) ? other : manifest.FindContent(hash);
 
     private static long Cost(BlobInfo blob) => blob.StoredBytes + StepCost;
 }

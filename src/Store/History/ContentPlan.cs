@@ -15,7 +15,7 @@ internal sealed class ContentPlan(PackCatalogue catalogue, Func<ContentSources> 
     private const int MostDetours = 1000;
 
     private readonly Lock gate = new();
-    private readonly HashSet<ContentHash> notInTree = [];
+    private readonly HashSet<EntryPath> notInTree = [];
     private readonly Dictionary<string, string> detours = [];
     private ContentSources sources = current();
     private ContentMap? map;
@@ -46,7 +46,7 @@ internal sealed class ContentPlan(PackCatalogue catalogue, Func<ContentSources> 
         lock (gate)
         {
             // A plan that has moved on has another tree, which is not to blame.
-            if (tree.Version == sources.Head && tree.Directory == sources.HeadTree && notInTree.Add(file.Hash))
+            if (tree.Version == sources.Head && tree.Directory == sources.HeadTree && notInTree.Add(file.Path))
             {
                 map = null;
             }

@@ -47,7 +47,7 @@ internal sealed class RestorableVersions
             return new RestorableVersions([.. before.versions, state.Head.Id], state, damage);
         }
 
-        var contents = new ContentMap(catalogue, state.Packs, new SourceTree(state.Head.Id, ""), state.HeadManifest, new HashSet<ContentHash>());
+        var contents = new ContentMap(catalogue, state.Packs, new SourceTree(state.Head.Id, ""), state.HeadManifest, new HashSet<EntryPath>());
         var missing = new Dictionary<VersionId, Dictionary<EntryPath, ContentHash>>();
         var whole = new HashSet<VersionId>();
         foreach (var (version, last) in state.Graph(catalogue).Reachable())
