@@ -127,12 +127,22 @@ internal sealed class InPlaceRestore
         End();
     }
 
-    /// <summary>Nothing is pending: also the lock's directory goes, if nothing was kept there.</summary>
-    public void DropIfEmpty()
+    /// <summary>Before the destination changed: all that was made beside it goes. Also what a crash left there when it had just begun, or was about to end.</summary>
+    public void GiveUp()
     {
-        if (Find() is null)
+        if (Directory.Exists(beside) && Find() is null or { Phase: InPlacePhase.Staging })
         {
             End();
+        }
+    }
+
+    /// <summary>The same for who has not the lock.</summary>
+    public void TidyUp()
+    {
+        if (Directory.Exists(beside))
+        {
+            using var own = Lock();
+            GiveUp();
         }
     }
 

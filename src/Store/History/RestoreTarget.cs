@@ -11,6 +11,9 @@ internal static class RestoreTarget
     /// <summary>The kernel takes no longer path, its end included.</summary>
     private const int LongestPath = 4096;
 
+    /// <summary>What is built beside a destination has a longer name, with names below.</summary>
+    private const int RoomBeside = 48;
+
     /// <summary>The destination's full path.</summary>
     /// <exception cref="StoreException">Inside the store, or around it; not empty, and not to be replaced; no directory to be in; not to be written.</exception>
     public static string Check(string destination, bool inPlace, string storeDirectory)
@@ -63,6 +66,11 @@ internal static class RestoreTarget
     public static void CheckPaths(string destination, RestorePart part)
     {
         var length = Encoding.UTF8.GetByteCount(destination);
+        if (length + RoomBeside >= LongestPath)
+        {
+            throw new StoreException($"The destination's path has {length} bytes; no program can use more than {LongestPath - 1}, and what is built beside it needs {RoomBeside} of them. Name a shorter one.");
+        }
+
         var longestName = Posix.LongestName(Encoding.UTF8.GetBytes(Path.GetDirectoryName(destination)!));
         foreach (var entry in part.Entries)
         {

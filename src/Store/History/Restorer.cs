@@ -135,7 +135,7 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
                 cancellation.ThrowIfCancellationRequested();
             });
         }
-        catch when (inPlace.Find() is { Phase: InPlacePhase.Staging })
+        catch when (inPlace.Find() is null or { Phase: InPlacePhase.Staging })
         {
             GiveUp(inPlace);
             throw;
@@ -148,7 +148,7 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
     {
         try
         {
-            inPlace.Undo(inPlace.Find()!);
+            inPlace.GiveUp();
         }
         catch (IOException)
         {

@@ -48,6 +48,7 @@ public static class RestoresInPlace
         var inPlace = new InPlaceRestore(full, disk);
         if (inPlace.Find() is not { } found)
         {
+            inPlace.TidyUp();
             throw new StoreException($"No restore in place waits at {full}: there is nothing to confirm or undo.");
         }
 

@@ -61,7 +61,7 @@ public sealed class InPlaceRestoreTests(ITestOutputHelper output) : IDisposable
         await store.RestoreAsync(version, Path.Combine(Destination, "only"), inPlace with { Path = EntryPath.Parse("pages") }, null, CancellationToken.None);
         Assert.Equal(["other", "start", "start.link"], Directory.EnumerateFiles(Path.Combine(Destination, "only")).Select(Path.GetFileName).Order());
         RestoresInPlace.Undo(Path.Combine(Destination, "only"));
-        TreeAssert.Holds(mine.With("", entry => entry), Destination);
+        Assert.All(TreeAssert.Differences(mine, TreeLiteral.ReadFrom(Destination)), difference => Assert.StartsWith("\"\": modified", difference, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -147,6 +147,9 @@ public sealed class InPlaceRestoreTests(ITestOutputHelper output) : IDisposable
             Assert.True(confirmed || IsThere(mine), $"{last} failed at {failAt} ({disk.Failed}): undo did not bring the old state back");
         }
 
+        // At the very beginning and the very end a crash leaves an empty directory: whoever comes next takes it away.
+        Assert.True(RestoresInPlace.Find(Destination) is null);
+        _ = Fails(() => RestoresInPlace.Undo(Destination));
         AssertNothingBeside();
         return (true, disk.Failed);
     }
