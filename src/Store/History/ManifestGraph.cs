@@ -19,13 +19,14 @@ internal sealed class ManifestGraph
     private readonly ILookup<VersionId, PackRow> edges;
     private readonly Dictionary<VersionId, long> entries;
 
-    public ManifestGraph(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, IReadOnlyList<VersionRow> versions, VersionId head, Manifest headManifest)
+    /// <param name="versions">Their sizes make the costs of long ways known better; right without.</param>
+    public ManifestGraph(PackCatalogue catalogue, IReadOnlyList<PackRow> packs, VersionId head, Manifest headManifest, IReadOnlyList<VersionRow>? versions = null)
     {
         this.catalogue = catalogue;
         this.head = head;
         this.headManifest = headManifest;
         edges = packs.ToLookup(row => row.From);
-        entries = versions.ToDictionary(row => row.Record.Id, row => row.Record.Entries);
+        entries = versions?.ToDictionary(row => row.Record.Id, row => row.Record.Entries) ?? [];
     }
 
     /// <summary>Null when no way is left.</summary>

@@ -62,7 +62,7 @@ internal sealed record StoreState
 
     public VersionRow? Find(VersionId id) => PlaceOf(id) is >= 0 and var at ? Versions[at] : null;
 
-    public ManifestGraph Graph(PackCatalogue catalogue) => new(catalogue, Packs, Versions, Head?.Id ?? default, HeadManifest);
+    public ManifestGraph Graph(PackCatalogue catalogue) => new(catalogue, Packs, Head?.Id ?? default, HeadManifest, Versions);
 
     /// <summary>With these rows put in place of those with the same number. Most often they are the newest: nothing is sorted then.</summary>
     public IReadOnlyList<VersionRow> VersionsWith(params IEnumerable<VersionRow> rows)
