@@ -26,7 +26,7 @@ internal sealed class HistoryOptions
     {
         if (parsed.GetValue(store) is { } directory)
         {
-            return new StoreHistory(await EmbeddedStore.OpenAsync(directory, create: false, cancellation));
+            return new StoreHistory(await EmbeddedStore.OpenToReadAsync(parsed, directory, cancellation));
         }
 
         var asking = Asking.Open(parsed.GetValue(config), parsed.GetValue(member), suits: found => found.Kind == Node.Configuration.MemberKind.Node);

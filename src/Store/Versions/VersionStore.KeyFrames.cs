@@ -86,7 +86,7 @@ public sealed partial class VersionStore
 
     private async Task WriteKeyFrameAsync(VersionRecord record, Manifest manifest, Stream output, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
-        using var reader = new ContentReader(catalogue, Sources, ThinningDirectory);
+        using var reader = new ContentReader(new ContentPlan(catalogue, Sources), ThinningDirectory);
         await using var writer = new PackWriter(output, new PackHeader(Site, default, default, record.Id, Partial: false));
         var done = 0L;
         foreach (var entry in manifest.Entries.Where(entry => entry is { Type: EntryType.File, HardlinkOf: null }))
