@@ -17,8 +17,11 @@ internal static class TextDiff
     {
         // The renderer takes what follows the last line's end for one more line. Where only one of the two ends without, that is all there is to tell of it.
         var ended = (before.Length == 0 || before.EndsWith('\n')) && (after.Length == 0 || after.EndsWith('\n'));
-        return UnidiffRenderer.GenerateUnidiff(
+        var diff = UnidiffRenderer.GenerateUnidiff(
             ended ? Unended(before) : before, ended ? Unended(after) : after, oldName, newName, ignoreWhitespace: false, ignoreCase: false, contextLines: ContextLines);
+
+        // No lines begin after line 0; `patch` insists on it.
+        return diff.Replace("@@ -1,0 +", "@@ -0,0 +", StringComparison.Ordinal).Replace(" +1,0 @@", " +0,0 @@", StringComparison.Ordinal);
     }
 
     private static string Unended(string text) => text.Length == 0 ? text : text[..^1];

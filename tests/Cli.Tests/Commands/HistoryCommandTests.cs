@@ -100,6 +100,7 @@ public sealed class HistoryCommandTests : IDisposable
     [Theory]
     [InlineData("a\nb\n", "a\nc\n", "@@ -1,2 +1,2 @@\n a\n-b\n+c\n")]
     [InlineData("", "a\n", "@@ -0,0 +1,1 @@\n+a\n")]
+    [InlineData("a\nb\n", "", "@@ -1,2 +0,0 @@\n-a\n-b\n")]
     public void A_text_diff_is_what_patch_takes(string before, string after, string hunks) =>
         Assert.Equal("--- x\n+++ y\n" + hunks, TextDiff.Of(before, after, "x", "y").ReplaceLineEndings("\n"));
 
