@@ -124,6 +124,13 @@ internal sealed class PackCatalogue(string historyDirectory)
     public string FaultOf(PackRow row, ContentHash blob) =>
         $"{row.File}: {damaged.GetValueOrDefault(row.File) ?? damagedBlobs.GetValueOrDefault((row.File, blob)) ?? $"the content {blob} cannot be read"}";
 
+    /// <summary>Of these packs all that is known to be damaged, a line for each pack or blob. One that was exchanged for another is not there, and not damaged.</summary>
+    public IReadOnlyList<string> DamageLines(IReadOnlyList<PackRow> among)
+    {
+        var files = among.Select(static row => row.File).ToHashSet();
+        return [.. DamageLines().Where(line => files.Contains(line[..line.IndexOf(':', StringComparison.Ordinal)]))];
+    }
+
     /// <summary>All that is known to be damaged, a line for each pack or blob.</summary>
     public IReadOnlyList<string> DamageLines() =>
         [.. damaged.Select(pair => $"{pair.Key}: {pair.Value}").Concat(damagedBlobs.Select(pair => $"{pair.Key.File}: {pair.Value}")).Order(StringComparer.Ordinal)];

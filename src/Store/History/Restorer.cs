@@ -54,7 +54,7 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
         return new RestorePlan(
             version.Record, destination, part.Entries.Count, part.Contents.LongCount(), linked, [.. version.Way.Select(row => row.File)],
             [.. sources.Select(pair => new RestoreSource(pair.Key, pair.Value.Contents, pair.Value.Bytes)).OrderByDescending(source => source.Bytes)],
-            read, written, NeededFor(part, options), RestoreTarget.FreeAt(destination), RestoreTarget.IsTaken(destination), catalogue.DamageLines());
+            read, written, NeededFor(part, options), RestoreTarget.FreeAt(destination), RestoreTarget.IsTaken(destination), catalogue.DamageLines(current().Packs));
 
         void Add(string name, long bytes)
         {
@@ -178,7 +178,7 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
 
     private RestoreReport Report(Work work, PartWriter? writer, string? previous) => new(
         work.Version.Record, work.Part.Entries.Count, work.Part.Contents.LongCount(), work.Part.Contents.Sum(entry => entry.Size), writer?.Linked ?? 0,
-        work.Plan.Detours, catalogue.DamageLines(), writer?.Unset ?? [], previous);
+        work.Plan.Detours, catalogue.DamageLines(current().Packs), writer?.Unset ?? [], previous);
 
     private static long NeededFor(RestorePart part, RestoreOptions options) => options.Link ? 0 : part.RoomNeeded;
 
