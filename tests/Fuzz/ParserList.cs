@@ -8,6 +8,7 @@ internal static class ParserList
     private static readonly Func<Parser>[] all =
     [
         static () => new SignatureParser(), static () => new SignatureUse(), static () => new DeltaApply(), static () => new DeltaInvert(), static () => new DeltaCompose(),
+        static () => new DeltaFileApply(), static () => new SignatureFileParser(), static () => new KeyFileParser(),
         static () => new Parsers.PackBytes(), static () => new PackPart(), static () => new PackZstd(),
         static () => new HeaderRecord(), static () => new IndexRecord(), static () => new ChangesParser(), static () => new EntryRecord(), static () => new VersionParser(),
         static () => new PathParser(), static () => new FollowParser(), static () => new FillParser(),
