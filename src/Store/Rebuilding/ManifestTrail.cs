@@ -69,7 +69,19 @@ internal sealed class ManifestTrail(string directory, string site)
     {
         var row = new PackRow(header.From, header.To, PackCatalogue.FileName(header.From, header.To), Partial: true, Bytes: 0);
         var path = Path.Combine(Directory, row.File);
-        disk.Change("manifests: write", () => row = row with { Bytes = WriteAsync(path + ".tmp", header, version, changes).GetAwaiter().GetResult() });
+        using (var file = new FileStream(path + ".tmp", new FileStreamOptions
+        {
+            Mode = FileMode.Create,
+            Access = FileAccess.ReadWrite,
+            BufferSize = 64 * 1024,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        }))
+        {
+            disk.Change("manifests: write", () => WriteAsync(file, header, version, changes).GetAwaiter().GetResult());
+            row = row with { Bytes = file.Length };
+            disk.SyncFile("manifests: sync file", file);
+        }
+
         disk.Rename("manifests: rename", path + ".tmp", path);
         disk.SyncDirectory("manifests: sync directory", Directory);
         Rows.RemoveAll(other => other.File == row.File);
@@ -77,22 +89,10 @@ internal sealed class ManifestTrail(string directory, string site)
         return row;
     }
 
-    private static async Task<long> WriteAsync(string path, PackHeader header, VersionRecord version, ManifestDelta changes)
+    private static async Task WriteAsync(FileStream file, PackHeader header, VersionRecord version, ManifestDelta changes)
     {
-        await using var file = new FileStream(path, new FileStreamOptions
-        {
-            Mode = FileMode.Create,
-            Access = FileAccess.ReadWrite,
-            BufferSize = 64 * 1024,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        });
-        await using (var pack = new PackWriter(file, header))
-        {
-            await pack.CompleteAsync(version, changes, CancellationToken.None);
-        }
-
-        file.Flush(flushToDisk: true);
-        return file.Length;
+        await using var pack = new PackWriter(file, header);
+        await pack.CompleteAsync(version, changes, CancellationToken.None);
     }
 
     private void Remove(IStoreDisk disk, Predicate<PackRow> which)
