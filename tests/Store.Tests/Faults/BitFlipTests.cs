@@ -20,6 +20,7 @@ public sealed class BitFlipTests(ITestOutputHelper output)
 
     [Theory]
     [InlineData("packs")]
+    [InlineData("trees")]
     public async Task A_byte_that_flips_is_found_and_costs_only_the_versions_that_no_way_leads_to(string where)
     {
         using var site = new FaultSite();
