@@ -31,6 +31,12 @@ internal sealed class IndexFile(string directory, string site, IStoreDisk disk, 
 
         var rebuilt = Rebuild();
         SetAside(fault);
+        if (rebuilt.Interrupted is JournalPhase.Thinning)
+        {
+            // The new index knows every pack that can be read, old and new. One that cannot be read now is not deleted because it was part of an exchange.
+            journal.Clear();
+        }
+
         Write(rebuilt.Contents);
         Say(rebuilt, fault);
         return Loaded(VersionIndex.Open(path));

@@ -9,7 +9,8 @@ namespace Mirror.Store.Rebuilding;
 
 /// <param name="Remarks">What was found on the way that a person must know.</param>
 /// <param name="IsNew">There was nothing to rebuild from: it is a new store.</param>
-internal sealed record Rebuilt(IndexContents Contents, IReadOnlyList<string> Remarks, bool IsNew);
+/// <param name="Interrupted">What the journal says was under way.</param>
+internal sealed record Rebuilt(IndexContents Contents, IReadOnlyList<string> Remarks, bool IsNew, JournalPhase? Interrupted);
 
 /// <summary>
 /// Says again what an index said, from what else is in the store: what slots hold from their markers, what led where from the packs, the head's manifest from the trail, from
@@ -73,7 +74,7 @@ internal sealed class IndexRebuild
         var rebuild = new IndexRebuild(directory, site, slots, journal, isPrivate, progress, cancellation);
         var contents = rebuild.Contents();
         var isNew = contents.Versions.Count == 0 && rebuild.facts is null && rebuild.history.Count == 0 && rebuild.trail.Count == 0 && rebuild.remarks.Count == 0;
-        return new Rebuilt(contents, rebuild.remarks, isNew);
+        return new Rebuilt(contents, rebuild.remarks, isNew, rebuild.journal?.Phase);
     }
 
     private IndexContents Contents()

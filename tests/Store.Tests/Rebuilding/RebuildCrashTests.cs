@@ -132,6 +132,53 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task The_index_may_be_lost_while_packs_are_exchanged_and_a_pack_that_cannot_be_read_then_is_not_deleted()
+    {
+        var points = new List<string>();
+        for (var failAt = 1; ; failAt++)
+        {
+            using var site = await NewSiteAsync(saved: 4);
+            var disk = new FailingDisk(failAt, forGood: true);
+            bool failed;
+            await using (var store = await site.OpenAsync(disk))
+            {
+                disk.Armed = true;
+                failed = await FailsAsync(() => store.ForgetAsync([site.Versions[1].Record.Id], dryRun: false, null, CancellationToken.None));
+            }
+
+            Lose(site, damaged: false);
+            var unreadable = Path.Combine(site.StoreDirectory, "history", $"{site.Versions[1].Record.Id}-{site.Versions[0].Record.Id}.pack");
+            var damaged = failAt % 2 == 0 && File.Exists(unreadable);
+            if (damaged)
+            {
+                await File.WriteAllBytesAsync(unreadable, (await File.ReadAllBytesAsync(unreadable))[..^1]);
+            }
+
+            await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
+            {
+                Assert.Equal(damaged, damaged && File.Exists(unreadable));
+                Assert.All([3, 2], at => Assert.Contains(store.Versions, version => version.Record == site.Versions[at].Record && version.Restorable));
+                foreach (var version in store.Versions.Where(version => version.Restorable))
+                {
+                    await site.AssertRestoresAsync(store, version.Record);
+                }
+
+                Assert.True(damaged || store.Versions.Any(version => version.Record == site.Versions[0].Record && version.Restorable), $"lost at {failAt} ({disk.Failed})");
+            }
+
+            if (!failed)
+            {
+                break;
+            }
+
+            points.Add(disk.Failed!);
+        }
+
+        output.WriteLine($"{points.Count} failures injected: {string.Join(", ", points.Distinct())}");
+        Assert.Contains("thin: commit", points);
+    }
+
+    [Fact]
     public async Task The_index_may_be_lost_at_any_change_of_the_disk_that_a_primary_makes()
     {
         var points = new List<string>();
