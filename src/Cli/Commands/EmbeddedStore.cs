@@ -31,12 +31,6 @@ internal static class EmbeddedStore
         }
     }
 
-    public static Task<VersionStore> OpenAsync(string directory, bool create, CancellationToken cancellation)
-    {
-        RefuseNothing(directory, create);
-        return VersionStore.OpenAsync(Path.GetFullPath(directory), SiteName, TimeProvider.System, cancellation);
-    }
-
     /// <summary>To change it.</summary>
     public static Task<VersionStore> OpenAsync(ParseResult parsed, Shown shown, string directory, bool create, CancellationToken cancellation)
     {

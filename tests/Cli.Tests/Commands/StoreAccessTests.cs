@@ -73,6 +73,9 @@ public sealed class StoreAccessTests : IDisposable
         var listed = await MirrorProgram.RunAsync("versions", "--store", store);
         Assert.Equal((ExitCode.Ok, ""), (listed.Code, listed.Errors));
         Assert.Equal(ExitCode.Ok, (await MirrorProgram.RunAsync("verify", "--store", store, "--read-data")).Code);
+        Assert.Equal("first", (await MirrorProgram.RunAsync("cat", "1.1", "page", "--store", store)).Output);
+        Assert.Equal(ExitCode.Ok, (await MirrorProgram.RunAsync("restore", "1.1", files["restored"], "--store", store)).Code);
+        Assert.Equal("first", await File.ReadAllTextAsync(Path.Combine(files["restored"], "page")));
         var saved = await MirrorProgram.RunAsync("save", Source, "--store", store);
         Assert.Equal(ExitCode.Failed, saved.Code);
         Assert.Contains("cannot be written", saved.Errors, StringComparison.Ordinal);
