@@ -140,11 +140,7 @@ internal sealed class IndexFile(string directory, string site, IStoreDisk disk, 
         }
     }
 
-    private Rebuilt Rebuild()
-    {
-        progress?.Report(new StoreProgress("rebuilding the index", 0, 0));
-        return IndexRebuild.Run(directory, site, slots, journal, isPrivate, progress, cancellation);
-    }
+    private Rebuilt Rebuild() => IndexRebuild.Run(directory, site, slots, journal, isPrivate, progress, cancellation);
 
     private void SetAside(string? fault)
     {

@@ -53,7 +53,12 @@ internal sealed class IndexRebuild
         }
 
         this.journal = ReadJournal(journal);
-        progress?.Report(new StoreProgress("rebuilding the index: looking at packs", 0, 0));
+        if (facts is not null)
+        {
+            // A new store has none, and nothing to look at.
+            progress?.Report(new StoreProgress("rebuilding the index: looking at packs", 0, 0));
+        }
+
         catalogue = new PackCatalogue(Path.Combine(directory, "history"));
         history = PackCensus.Take(catalogue.Directory, site, remarks.Add, cancellation);
         trail = PackCensus.Take(Path.Combine(directory, "manifests"), site, remarks.Add, cancellation);
