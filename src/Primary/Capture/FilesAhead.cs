@@ -47,6 +47,8 @@ internal sealed class FilesAhead : IAsyncDisposable
             next = 0;
             if (!batches.Reader.TryRead(out current) && !await batches.Reader.WaitToReadAsync(cancellation))
             {
+                // No more will come: because reading failed, most likely, and then this says how.
+                await reading;
                 throw new InvalidOperationException("More files were asked for than were to be read.");
             }
         }
@@ -91,17 +93,12 @@ internal sealed class FilesAhead : IAsyncDisposable
                 await batches.Writer.WriteAsync(batch, cancellation);
                 batch = null;
             }
-
-            batches.Writer.Complete();
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or OperationCanceledException)
-        {
-            // Whoever asks for the file it was about learns of it: the files before it are there.
-            batches.Writer.Complete(failure);
         }
         finally
         {
+            // Whatever ended it: nobody may wait for more.
             batch?.Dispose();
+            batches.Writer.Complete();
         }
     }
 
