@@ -38,7 +38,7 @@ internal static class BenchCommands
             work, scale, synthetic, names, only, runs, limit, mirror,
             Described("workloads", "Make the workloads and say what they are.", MakeWorkloadsAsync),
             Described("delta", "Two-file tools: sign, diff, patch, the delta back.", DeltaAsync),
-            Described("tree", "Tools that keep whole trees: first and second version, the first back, nothing changed, a folder renamed.", TreeAsync),
+            Described("stores", "Tools that keep versions of a folder: first and second version, both back, nothing changed, a rename. One workload after another, each with its table; bigfile takes up to 16 GiB with all tools.", StoresAsync),
             Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
@@ -123,18 +123,21 @@ internal static class BenchCommands
         }
     }
 
-    private static async Task TreeAsync(ParseResult parsed, CancellationToken cancellation)
+    private static async Task StoresAsync(ParseResult parsed, CancellationToken cancellation)
     {
         var tools = Chosen(parsed, TreeTool.All(parsed.GetValue(mirror)!), tool => tool.Name);
         var bench = new TreeBench(Options(parsed), tools, Math.Max(1, parsed.GetValue(runs)), TimeSpan.FromSeconds(parsed.GetValue(limit)), Talk);
-        var results = await bench.RunAsync(cancellation);
-        Console.WriteLine($"## tree: {Workload.Named("tree").Change}\n\n{results.ToTable()}");
-        foreach (var note in results.Notes)
+        foreach (var workload in Chosen(parsed, Workload.OfStores))
         {
-            Console.WriteLine($"- {note}");
-        }
+            var results = await bench.RunAsync(workload, cancellation);
+            Console.WriteLine($"## {workload.Name} in stores: {workload.Change}\n\n{results.ToTable()}");
+            foreach (var note in results.Notes)
+            {
+                Console.WriteLine($"- {note}");
+            }
 
-        SayNoise(results.Noise());
+            SayNoise(results.Noise());
+        }
     }
 
     private static async Task ScaleAsync(ParseResult parsed, CancellationToken cancellation) =>
@@ -157,7 +160,7 @@ internal static class BenchCommands
         Console.WriteLine(BenchPage.Head(Options(parsed), parsed.GetValue(runs), await Peer.VersionsAsync()));
         await LimitsAsync(parsed, cancellation);
         await DeltaAsync(parsed, cancellation);
-        await TreeAsync(parsed, cancellation);
+        await StoresAsync(parsed, cancellation);
         await KernelsAsync(parsed, cancellation);
     }
 

@@ -7,13 +7,16 @@ namespace Mirror.Bench.Measuring;
 /// <param name="Noise">How many cores the rest of the machine was using meanwhile.</param>
 internal sealed record Measured(TimeSpan Wall, TimeSpan Cpu, long PeakMemory, double Noise)
 {
+    /// <summary>The file of the scratch folder that has what the process said.</summary>
+    public const string OutputName = "output.txt";
+
     private static readonly TimeSpan sampling = TimeSpan.FromMilliseconds(10);
 
     public static async Task<Measured> RunAsync(
         string[] command, string scratch, TimeSpan limit, string? directory = null, IReadOnlyDictionary<string, string>? environment = null, CancellationToken cancellation = default)
     {
         var clock = TimeProvider.System;
-        var output = Path.Combine(scratch, "output.txt");
+        var output = Path.Combine(scratch, OutputName);
         var (machineBefore, ownBefore) = (MachineCpu(), Environment.CpuUsage.TotalTime);
         var started = clock.GetTimestamp();
         var process = Spawning.Start(command, directory ?? scratch, environment ?? new Dictionary<string, string>(), output);

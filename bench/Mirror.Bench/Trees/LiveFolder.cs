@@ -1,21 +1,20 @@
 using Mirror.Bench.Measuring;
-using Mirror.Bench.Workloads;
 
 namespace Mirror.Bench.Trees;
 
 /// <summary>
-/// The folder that tools take versions of. Versions are laid over it in turn as a site changes: what did not change is not touched, so its times and inodes stay, and the rename of
-/// a folder is one.
+/// The folder that tools take versions of. Versions are laid over it in turn as a site changes: what did not change is not touched, so its times and inodes stay, and a
+/// rename is one.
 /// </summary>
 internal static class LiveFolder
 {
-    public static void Lay(string version, string live)
+    public static void Lay(string version, string live, (string From, string To)? renamed)
     {
         Directory.CreateDirectory(live);
-        var (from, to) = (Path.Combine(live, SourceTree.RenamedFrom), Path.Combine(live, SourceTree.RenamedTo));
-        if (Directory.Exists(Path.Combine(version, SourceTree.RenamedTo)) && Directory.Exists(from) && !Directory.Exists(to))
+        if (renamed is { } name && Path.Exists(Path.Combine(version, name.To)) && Path.Exists(Path.Combine(live, name.From)) && !Path.Exists(Path.Combine(live, name.To)))
         {
-            Directory.Move(from, to);
+            FileSystemInfo moving = Directory.Exists(Path.Combine(live, name.From)) ? new DirectoryInfo(Path.Combine(live, name.From)) : new FileInfo(Path.Combine(live, name.From));
+            Move(moving, Path.Combine(live, name.To));
         }
 
         foreach (var file in Directory.GetFiles(live, "*", SearchOption.AllDirectories))
@@ -48,6 +47,18 @@ internal static class LiveFolder
         if (Files.FirstDifference(version, live) is { } different)
         {
             throw new BenchException($"{live} could not be made like {version}: {different} differs. Nothing else may write there while this runs.");
+        }
+    }
+
+    private static void Move(FileSystemInfo what, string to)
+    {
+        if (what is DirectoryInfo folder)
+        {
+            folder.MoveTo(to);
+        }
+        else
+        {
+            ((FileInfo)what).MoveTo(to);
         }
     }
 }

@@ -1,4 +1,5 @@
 using Mirror.Bench.Measuring;
+using Mirror.Bench.Workloads;
 
 namespace Mirror.Bench.Trees;
 
@@ -6,16 +7,22 @@ internal enum TreeStep
 {
     First,
     Second,
-    Restore,
+    FirstBack,
+    SecondBack,
     Unchanged,
     Renamed,
 }
 
+/// <param name="All">All that is new on the disk.</param>
+/// <param name="History">Of that what keeps older versions; null: nothing does, or it is the first.</param>
+/// <param name="Pack">What would go to another machine; null: not known.</param>
+internal sealed record TargetGrowth(long All, long? History, long? Pack);
+
 /// <summary>What each tool's steps took, round by round, and how its target grew.</summary>
-internal sealed class TreeResults(string mirrorName)
+internal sealed class TreeResults(string mirrorName, Workload workload)
 {
     private readonly Dictionary<(string Tool, TreeStep Step), SortedDictionary<int, Measured>> _runs = [];
-    private readonly Dictionary<(string Tool, TreeStep Step), (long Grew, long? Kept)> _targets = [];
+    private readonly Dictionary<(string Tool, TreeStep Step), TargetGrowth> _targets = [];
     private readonly List<string> _tools = [];
 
     public List<string> Notes { get; } = [];
@@ -35,12 +42,11 @@ internal sealed class TreeResults(string mirrorName)
         rounds.Add(round, run);
     }
 
-    /// <param name="kept">What keeping the version before costs; null: not kept.</param>
-    public void Target(string tool, TreeStep step, long grew, long? kept) => _targets[(tool, step)] = (grew, kept);
+    public void Target(string tool, TreeStep step, TargetGrowth growth) => _targets[(tool, step)] = growth;
 
     public Table ToTable()
     {
-        var table = new Table("step", "tool", "wall s", "CPU s", "peak memory", "target grew", "older version kept in", "wall ÷ mirror", "CPU ÷ mirror");
+        var table = new Table("step", "tool", "wall s", "CPU s", "peak memory", "pack", "target grew", "of that history", "wall ÷ mirror", "CPU ÷ mirror");
         foreach (var step in Enum.GetValues<TreeStep>())
         {
             foreach (var tool in _tools)
@@ -48,9 +54,9 @@ internal sealed class TreeResults(string mirrorName)
                 if (_runs.TryGetValue((tool, step), out var rounds))
                 {
                     var median = Measured.MedianOf(rounds.Values);
-                    var target = _targets.TryGetValue((tool, step), out var known) ? known : ((long Grew, long? Kept)?)null;
+                    var target = _targets.GetValueOrDefault((tool, step));
                     table.Add(
-                        Word(step), tool, Table.Seconds(median.Wall), Table.Seconds(median.Cpu), Table.Bytes(median.PeakMemory), Table.Bytes(target?.Grew), Table.Bytes(target?.Kept),
+                        Word(step), tool, Table.Seconds(median.Wall), Table.Seconds(median.Cpu), Table.Bytes(median.PeakMemory), Table.Bytes(target?.Pack), Table.Bytes(target?.All), Table.Bytes(target?.History),
                         tool == mirrorName ? "" : Table.Times(Ratio(tool, step, run => run.Wall)), tool == mirrorName ? "" : Table.Times(Ratio(tool, step, run => run.Cpu)));
                 }
             }
@@ -70,12 +76,13 @@ internal sealed class TreeResults(string mirrorName)
             ? Measured.Median(_runs[(tool, step)].Where(run => ours.ContainsKey(run.Key)).Select(run => time(run.Value) / time(ours[run.Key])))
             : double.NaN;
 
-    private static string Word(TreeStep step) => step switch
+    private string Word(TreeStep step) => step switch
     {
         TreeStep.First => "first version",
         TreeStep.Second => "second version",
-        TreeStep.Restore => "first version back",
+        TreeStep.FirstBack => "first version back",
+        TreeStep.SecondBack => "second version back",
         TreeStep.Unchanged => "nothing changed",
-        _ => "a folder renamed",
+        _ => $"{workload.Renamed?.From} renamed{(workload.FileName is null ? "" : ", and a new one")}",
     };
 }

@@ -18,14 +18,23 @@ internal sealed class TreeTool
     /// <summary>Takes the live folder as the version of this name.</summary>
     public required Func<TreePlace, string, TreeCommand> Save { get; init; }
 
-    /// <summary>Gives back the first version when two were taken; null: it keeps none but the newest.</summary>
+    /// <summary>Gives back the first version when two were taken, given where to; null: it keeps none but the newest.</summary>
     public Func<TreePlace, string, TreeCommand>? RestoreFirst { get; init; }
+
+    /// <summary>Gives back the second, which is the newest then.</summary>
+    public required Func<TreePlace, string, TreeCommand> RestoreSecond { get; init; }
 
     /// <summary>What comes before its first version, outside the time.</summary>
     public Func<TreePlace, TreeCommand>? Prepare { get; init; }
 
-    /// <summary>Its newest version is a tree of plain files, which it would be without any history too.</summary>
-    public bool KeepsPlainTree { get; init; }
+    /// <summary>
+    /// Beside a newest version that is a tree of plain files, which it would be without any history too, what is older lies in folders of the target whose names begin so. Null: the
+    /// whole target is history. Empty: it keeps none.
+    /// </summary>
+    public string? History { get; init; }
+
+    /// <summary>Its run says how long the pack was that leads from the version before to the new one.</summary>
+    public bool SaysPackLength { get; init; }
 
     /// <summary>It names what it took by the second, and so needs a new one.</summary>
     public bool NeedsNewSecond { get; init; }
@@ -34,16 +43,18 @@ internal sealed class TreeTool
     [
         new()
         {
-            Name = "mirror", Program = mirror, KeepsPlainTree = true,
-            Save = (place, _) => new([mirror, "save", place.Live, "--store", place.Target]),
+            Name = "mirror", Program = mirror, History = "history", SaysPackLength = true,
+            Save = (place, _) => new([mirror, "save", place.Live, "--store", place.Target, "--json"]),
             RestoreFirst = (place, into) => new([mirror, "restore", "1.1", into, "--store", place.Target]),
+            RestoreSecond = (place, into) => new([mirror, "restore", "1.2", into, "--store", place.Target]),
         },
         Rsync("rsync -a"),
         Rsync("rsync -a --fsync", "--fsync"),
         new()
         {
-            Name = "rsync -a -b", Program = "rsync", KeepsPlainTree = true,
+            Name = "rsync -a -b", Program = "rsync", History = "kept-",
             Save = (place, version) => new(["rsync", "-a", "--delete", "-b", $"--backup-dir={place.Target}/kept-{version}", place.Live + "/", place.Target + "/now/"]),
+            RestoreSecond = (place, into) => new(["rsync", "-a", place.Target + "/now/", into + "/"]),
         },
         new()
         {
@@ -51,6 +62,7 @@ internal sealed class TreeTool
             Prepare = place => new(["restic", "init", "--repository-version", "2"], Environment: Restic(place)),
             Save = (place, version) => new(["restic", "backup", "-q", "--tag", version, "--host", "bench", "."], place.Live, Restic(place)),
             RestoreFirst = (place, into) => new(["restic", "restore", "-q", "latest", "--tag", "v1", "--target", into], Environment: Restic(place)),
+            RestoreSecond = (place, into) => new(["restic", "restore", "-q", "latest", "--tag", "v2", "--target", into], Environment: Restic(place)),
         },
         new()
         {
@@ -58,25 +70,29 @@ internal sealed class TreeTool
             Prepare = place => new(["borg", "init", "-e", "none", place.Target], Environment: Borg(place)),
             Save = (place, version) => new(["borg", "create", "-C", "zstd,3", $"{place.Target}::{version}", "."], place.Live, Borg(place)),
             RestoreFirst = (place, into) => new(["borg", "extract", $"{place.Target}::v1"], into, Borg(place)),
+            RestoreSecond = (place, into) => new(["borg", "extract", $"{place.Target}::v2"], into, Borg(place)),
         },
         new()
         {
-            Name = "rdiff-backup", Program = "rdiff-backup", KeepsPlainTree = true, NeedsNewSecond = true,
+            Name = "rdiff-backup", Program = "rdiff-backup", History = "rdiff-backup-data", NeedsNewSecond = true,
             Save = (place, _) => new(["rdiff-backup", "backup", place.Live, place.Target]),
             RestoreFirst = (place, into) => new(["rdiff-backup", "--force", "restore", "--at", "1B", place.Target, into]),
+            RestoreSecond = (place, into) => new(["rdiff-backup", "--force", "restore", "--at", "now", place.Target, into]),
         },
         new()
         {
             Name = "duplicity", Program = "duplicity", NeedsNewSecond = true,
             Save = (place, version) => new(["duplicity", version == "v1" ? "full" : "incr", .. Duplicity(place), place.Live, $"file://{place.Target}"]),
             RestoreFirst = (place, into) => new(["duplicity", "restore", .. Duplicity(place), "--force", "-t", FirstTime(place), $"file://{place.Target}", into]),
+            RestoreSecond = (place, into) => new(["duplicity", "restore", .. Duplicity(place), "--force", $"file://{place.Target}", into]),
         },
     ];
 
     private static TreeTool Rsync(string name, params string[] options) => new()
     {
-        Name = name, Program = "rsync", KeepsPlainTree = true,
+        Name = name, Program = "rsync", History = "",
         Save = (place, _) => new(["rsync", "-a", "--delete", .. options, place.Live + "/", place.Target + "/"]),
+        RestoreSecond = (place, into) => new(["rsync", "-a", place.Target + "/", into + "/"]),
     };
 
     private static Dictionary<string, string> Restic(TreePlace place) => new()

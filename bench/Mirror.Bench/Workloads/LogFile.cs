@@ -6,7 +6,7 @@ namespace Mirror.Bench.Workloads;
 /// <summary>A web server's log that only grows; in the third version it was rotated: its old part has another name.</summary>
 internal static class LogFile
 {
-    public const string FileName = "app.log";
+    public const string FileName = "app.log", RotatedName = FileName + ".1";
 
     private static readonly int[] statuses = [200, 200, 200, 304, 404];
 
@@ -26,7 +26,7 @@ internal static class LogFile
             writer.Write(file, (long)((16L << 20) * scale));
         }
 
-        File.Copy(second, Path.Combine(versions[2], FileName + ".1"));
+        File.Copy(second, Path.Combine(versions[2], RotatedName));
         using (var file = File.Create(Path.Combine(versions[2], FileName), 0))
         {
             writer.Write(file, (long)((1L << 20) * Math.Min(1, scale)));

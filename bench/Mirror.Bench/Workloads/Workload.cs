@@ -1,20 +1,24 @@
 namespace Mirror.Bench.Workloads;
 
 /// <summary>What is measured on, by name; made under a work directory when it is not there yet.</summary>
-internal sealed record Workload(string Name, string? FileName, int Versions, string Change)
+/// <param name="Renamed">The file or folder that has another name in the last version.</param>
+internal sealed record Workload(string Name, string? FileName, int Versions, string Change, (string From, string To)? Renamed = null)
 {
     public static readonly IReadOnlyList<Workload> All =
     [
         new("bigfile", BigFile.FileName, 2, "1 GiB, half random, half four bits a byte: 200 overwrites of 64 B, 50 insertions of 100 B, 20 deletions of 1 KiB, 8 MiB appended"),
         new("dump", DumpKind.FileName, 2, "a database dump, rows padded with blanks, 23,000 transactions: a changed row every 19 KB"),
         new("dumphex", DumpKind.FileName, 2, "the same with rows padded with hex digits, 43,000 transactions"),
-        new("log", LogFile.FileName, 3, "a 512 MiB log, 16 MiB appended; then rotated"),
+        new("log", LogFile.FileName, 3, "a 512 MiB log, 16 MiB appended; then rotated", (LogFile.FileName, LogFile.RotatedName)),
         new("random", RandomFiles.FileName, 2, "1 GiB of random bytes, and another: nothing matches"),
-        new("tree", null, 3, "48,000 small files: 5,400 modified, 3,300 added, 580 removed; then a folder of 10,400 renamed"),
+        new("tree", null, 3, "48,000 small files: 5,400 modified, 3,300 added, 580 removed; then a folder of 10,400 renamed", (SourceTree.RenamedFrom, SourceTree.RenamedTo)),
     ];
 
     /// <summary>Those that are one file, on which two-file tools work.</summary>
     public static IEnumerable<Workload> Files => All.Where(workload => workload.FileName is not null);
+
+    /// <summary>Those that versions are kept of, the tree first.</summary>
+    public static IEnumerable<Workload> OfStores => new[] { "tree", "dump", "dumphex", "bigfile", "log" }.Select(Named);
 
     public static Workload Named(string name) =>
         All.FirstOrDefault(workload => workload.Name == name)
@@ -44,7 +48,7 @@ internal sealed record Workload(string Name, string? FileName, int Versions, str
                 foreach (var file in Directory.GetFiles(folder.Version(version)))
                 {
                     // A renamed log keeps its time.
-                    File.SetLastWriteTimeUtc(file, file.EndsWith(".1", StringComparison.Ordinal) ? VersionFolder.Times[version - 2] : time);
+                    File.SetLastWriteTimeUtc(file, Path.GetFileName(file) == LogFile.RotatedName ? VersionFolder.Times[version - 2] : time);
                 }
             }
         }

@@ -40,6 +40,7 @@ internal static class SaveCommand
                 tree, null, filter, Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete));
             shown.Progress($"comparing {tree} with {opened.Head?.Id.ToString() ?? "nothing"}");
             CaptureResult captured;
+            long? packBytes = null;
             try
             {
                 // A save that was killed between staging its version and making it current: finished first, so that `current` is the newest also when nothing changed since.
@@ -51,6 +52,7 @@ internal static class SaveCommand
                 captured = await SiteCapture.CaptureAsync(opened, request, opened.InboxDirectory, TimeProvider.System, cancellation, begun);
                 if (captured.Version is not null)
                 {
+                    packBytes = new FileInfo(captured.Pack!).Length;
                     await opened.StageAsync(captured.Pack!, new ShownProgress(shown), cancellation);
                     await opened.FlipAsync(cancellation);
                 }
@@ -78,7 +80,7 @@ internal static class SaveCommand
                 new
                 {
                     ok = true, changed = captured.Version is not null, put = captured.Delta.Put.Count, removed = captured.Delta.Removed.Count,
-                    files_read = captured.FilesRead, unstable = captured.Unstable.Select(path => path.ToString()), version = VersionText.ToJson(summary),
+                    files_read = captured.FilesRead, pack_bytes = packBytes, unstable = captured.Unstable.Select(path => path.ToString()), version = VersionText.ToJson(summary),
                 },
                 output => output.WriteLine(captured.Version is null
                     ? $"nothing changed since {head.Id}"
