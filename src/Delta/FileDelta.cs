@@ -33,6 +33,16 @@ public static class FileDelta
     public static BlockSignature? EncodeHeld(ReadOnlySpan<byte> target, BlockSignature? basis, BlockKey key, Stream delta, bool sign) =>
         ContentEncoder.Run(target, basis, key, delta, sign);
 
+    /// <summary>The byte-exact delta between two contents that somebody holds in memory, without a signature: at once, on this thread. Nobody hashes them.</summary>
+    /// <param name="target">Seekable.</param>
+    /// <param name="basis">Seekable.</param>
+    public static void EncodeExactHeld(Stream target, Stream basis, Stream delta)
+    {
+        using DeltaWriter writer = new(delta);
+        ExactDiffer.Run(basis, target, [], writer, CancellationToken.None);
+        writer.Finish();
+    }
+
     /// <summary>
     /// The same, byte-exact, where the basis itself is at hand: what the signature finds is grown beyond the borders of its pieces, and what was moved is found though it is shorter than a piece.
     /// The target is read once, and its edited places once more.

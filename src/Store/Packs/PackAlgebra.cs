@@ -45,6 +45,7 @@ public static class PackAlgebra
 
         var header = new PackHeader(forward.Header.Site, forward.Version.Id, forward.Version.Root, older.Id, Partial: false);
         await using var writer = new PackWriter(output, header);
+        using var held = new HeldContents(writer, key, (sha256, entry, isOld) => RequireContent(sha256, entry, isOld ? older.Id : forward.Version.Id));
         foreach (var entry in changes.Put)
         {
             if (!lost.Contains(entry.Hash) || writer.Contains(entry.Hash))
@@ -63,6 +64,10 @@ public static class PackAlgebra
                 await using var blob = writer.BeginBlob(isDelta: true);
                 await FileDelta.InvertAsync(oldContent, newContent, delta, blob.Delta, cancellation);
                 await blob.CompleteAsync(entry.Hash, successor, entry.Size);
+            }
+            else if (newerManifest.Find(entry.Path) is var newer && HeldContents.Takes(entry, newer))
+            {
+                await held.WriteAsync(entry, oldContent, newer, openNewer);
             }
             else
             {
@@ -188,8 +193,7 @@ public static class PackAlgebra
     private static async Task<(ContentHash Hash, BlockSignature? Signature)> SignSuccessorAsync(
         Entry old, Manifest newer, VersionId newerVersion, Func<ContentHash, Stream> openNewer, BlockKey key, CancellationToken cancellation)
     {
-        if (old.Size < SmallestWorthSigning
-            || newer.Find(old.Path) is not { Type: EntryType.File } successor || successor.Size < SmallestWorthSigning)
+        if (newer.Find(old.Path) is not { Type: EntryType.File, Size: >= SmallestWorthSigning } successor)
         {
             return default;
         }

@@ -110,6 +110,52 @@ public sealed class PackAlgebraTests : IDisposable
     }
 
     [Fact]
+    public async Task Small_files_that_were_edited_are_deltas_in_the_reverse_though_the_pack_itself_has_them_whole()
+    {
+        var contents = Enumerable.Range(0, 200).Select(seed => PackSamples.Noise(300 + (17 * seed), seed)).ToList();
+        var a = SmallSite.Of(1, [.. contents.Select((content, at) => ($"page-{at}", content))]);
+        var b = SmallSite.Of(2, [.. contents.Select((content, at) => ($"page-{at}", (byte[])[.. content[..150], (byte)at, .. content[160..]]))]);
+
+        // A fill has every content whole.
+        var reverse = await InvertAsync(await b.PackFromAsync(null, samples), a, b);
+
+        await a.AssertIsAsync(b, reverse);
+        using var pack = PackReader.Open(reverse);
+        Assert.Equal(200, pack.Blobs.Count);
+        Assert.All(pack.Blobs, blob => Assert.False(blob.Basis.IsNone));
+        Assert.All(pack.Blobs, blob => Assert.InRange(blob.StoredBytes, 1, 40));
+    }
+
+    [Fact]
+    public async Task A_small_file_that_has_nothing_in_common_with_its_successor_is_whole_in_the_reverse()
+    {
+        var a = SmallSite.Of(1, ("tiny", [1, 2, 3]), ("other", PackSamples.Noise(5_000, 1)), ("gone", PackSamples.Noise(700, 2)), ("grown", PackSamples.Noise(400, 3)));
+        var b = SmallSite.Of(2, ("tiny", [1, 2, 4]), ("other", PackSamples.Noise(5_000, 4)), ("grown", PackSamples.Noise(300_000, 3)));
+
+        var reverse = await InvertAsync(await b.PackFromAsync(null, samples), a, b);
+
+        await a.AssertIsAsync(b, reverse);
+        using var pack = PackReader.Open(reverse);
+        Assert.All(((string[])["tiny", "other", "gone"]).Select(name => a.Manifest.Find(EntryPath.Parse(name))!), entry => Assert.True(pack.Find(entry.Hash)!.Basis.IsNone));
+    }
+
+    [Fact]
+    public async Task A_small_file_that_was_damaged_is_not_written_into_history()
+    {
+        var a = SmallSite.Of(1, ("file", PackSamples.Noise(900, 1)));
+        var b = SmallSite.Of(2, ("file", [0, .. PackSamples.Noise(900, 1)]));
+        using var forward = PackReader.Open(await b.PackFromAsync(null, samples));
+
+        foreach (var damaged in (byte[][])[PackSamples.Noise(899, 1), PackSamples.Noise(902, 1), PackSamples.Noise(900, 2)])
+        {
+            await Assert.ThrowsAsync<StoreException>(() => PackAlgebra.InvertAsync(
+                forward, a.Version, a.Manifest, b.Manifest, _ => new MemoryStream(damaged), b.Open, SmallSite.Key, new MemoryStream(), CancellationToken.None));
+            await Assert.ThrowsAsync<StoreException>(() => PackAlgebra.InvertAsync(
+                forward, a.Version, a.Manifest, b.Manifest, a.Open, _ => new MemoryStream(damaged), SmallSite.Key, new MemoryStream(), CancellationToken.None));
+        }
+    }
+
+    [Fact]
     public async Task Packs_that_do_not_meet_are_not_composed()
     {
         var a = SmallSite.Of(1, ("file", [1]));
