@@ -5,6 +5,7 @@ using Mirror.Bench.Kernels;
 using Mirror.Bench.Limits;
 using Mirror.Bench.Measuring;
 using Mirror.Bench.Scale;
+using Mirror.Bench.Thinning;
 using Mirror.Bench.Trees;
 using Mirror.Bench.Workloads;
 
@@ -39,12 +40,21 @@ internal static class BenchCommands
             Described("workloads", "Make the workloads and say what they are.", MakeWorkloadsAsync),
             Described("delta", "Two-file tools: sign, diff, patch, the delta back.", DeltaAsync),
             Described("stores", "Tools that keep versions of a folder: first and second version, both back, nothing changed, a rename. One workload after another, each with its table; bigfile takes up to 16 GiB with all tools.", StoresAsync),
+            Thinning(),
             Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
             Described("all", "All of these, one after another: docs/benchmarks.md.", AllAsync),
         };
         return await commands.Parse(arguments).InvokeAsync();
+    }
+
+    private static Command Thinning()
+    {
+        var versions = new Option<int>("--versions") { Description = "How many there are; half of them are dropped. 1,000 take twenty minutes to make.", DefaultValueFactory = _ => 200 };
+        var command = Described("thinning", "Many versions of a small tree, of which every second one is dropped, beside restic's prune.", (parsed, cancellation) => ThinAsync(parsed, parsed.GetValue(versions), cancellation));
+        command.Options.Add(versions);
+        return command;
     }
 
     private static Command Described(string name, string description, Func<ParseResult, CancellationToken, Task> run)
@@ -140,8 +150,25 @@ internal static class BenchCommands
         }
     }
 
-    private static async Task ScaleAsync(ParseResult parsed, CancellationToken cancellation) =>
-        Console.WriteLine($"## scale\n\n{await new ScaleBench(Options(parsed), Talk).RunAsync(cancellation)}");
+    private static async Task ThinAsync(ParseResult parsed, int versions, CancellationToken cancellation)
+    {
+        var tools = Chosen(parsed, ThinningTool.All(parsed.GetValue(mirror)!), tool => tool.Name);
+        if (versions < 6 || versions % 2 == 1 || tools.Count == 0)
+        {
+            throw new BenchException("Thinning takes an even number of versions, six at least, and a tool.");
+        }
+
+        var table = await new ThinningBench(Options(parsed), tools, versions, TimeSpan.FromSeconds(parsed.GetValue(limit)), Talk).RunAsync(cancellation);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"## thinning: {ChangingTree.Files:N0} small files; {ChangingTree.Edited} edited, {ChangingTree.Added} added, {ChangingTree.Removed} removed in each version\n\n{table}"));
+    }
+
+    private static async Task ScaleAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        Console.WriteLine("## scale\n");
+        await new ScaleBench(Options(parsed), Console.Out, Talk).RunAsync(cancellation);
+    }
 
     private static Task KernelsAsync(ParseResult parsed, CancellationToken cancellation)
     {

@@ -8,6 +8,9 @@ internal sealed class Table(params string[] columns)
 {
     private readonly List<string[]> _rows = [];
 
+    /// <summary>Gets the table's lines as they come to be, so that what was measured stays when the rest is cut short.</summary>
+    public TextWriter? Live { get; init; }
+
     public const string Nothing = "–";
 
     public bool IsEmpty => _rows.Count == 0;
@@ -20,13 +23,24 @@ internal sealed class Table(params string[] columns)
         }
 
         _rows.Add(cells);
+        if (Live is not null)
+        {
+            var text = new StringBuilder();
+            if (_rows.Count == 1)
+            {
+                Head(text);
+            }
+
+            Line(text, cells);
+            Live.Write(text);
+            Live.Flush();
+        }
     }
 
     public override string ToString()
     {
         var text = new StringBuilder();
-        Line(text, columns);
-        Line(text, columns.Select((_, column) => column == 0 ? "---" : "---:"));
+        Head(text);
         foreach (var row in _rows)
         {
             Line(text, row);
@@ -60,6 +74,12 @@ internal sealed class Table(params string[] columns)
         >= 0.1 => Invariant($"{value:F2}"),
         _ => Invariant($"{value:F3}"),
     };
+
+    private void Head(StringBuilder text)
+    {
+        Line(text, columns);
+        Line(text, columns.Select((_, column) => column == 0 ? "---" : "---:"));
+    }
 
     private static void Line(StringBuilder text, IEnumerable<string> cells) => text.Append("| ").AppendJoin(" | ", cells).Append(" |\n");
 

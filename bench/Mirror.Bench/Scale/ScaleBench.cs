@@ -11,15 +11,16 @@ namespace Mirror.Bench.Scale;
 /// What a version costs a replica when the tree is large, when the history is long and when a file is. Each work is done at several sizes: a cost that grows with the
 /// tree or with the history would show between two rows. Times are of staging and flipping, packs are made outside of them; medians.
 /// </summary>
-internal sealed class ScaleBench(WorkOptions options, TextWriter talk)
+internal sealed class ScaleBench(WorkOptions options, TextWriter output, TextWriter talk)
 {
     private const int ChangedFiles = 10;
     private const int FilesInFolder = 500;
     private const int MeasuredVersions = 25;
 
-    private readonly Table table = new("work", "size", "first version", "open again", "ms a version", "slowest", "allocated a version", "the oldest back", "peak memory");
+    private readonly Table table = new("work", "size", "first version", "open again", "ms a version", "slowest", "allocated a version", "the oldest back", "peak memory") { Live = output };
 
-    public async Task<Table> RunAsync(CancellationToken cancellation)
+    /// <summary>Each row is written as soon as it was measured.</summary>
+    public async Task RunAsync(CancellationToken cancellation)
     {
         foreach (var files in new[] { 10_000, 100_000, 1_000_000 }.Select(Scaled))
         {
@@ -37,7 +38,6 @@ internal sealed class ScaleBench(WorkOptions options, TextWriter talk)
         }
 
         await InOwnFolderAsync(folder => LargeFileAsync(folder, (long)(20L * 1024 * 1024 * 1024 * options.Scale), cancellation));
-        return table;
     }
 
     private int Scaled(int size) => Math.Max(20, (int)(size * options.Scale));
@@ -136,12 +136,13 @@ internal sealed class ScaleBench(WorkOptions options, TextWriter talk)
         }
 
         await using var site = await ScaleSite.OpenAsync(folder);
-        var entries = new List<Entry>();
-        foreach (var path in paths)
-        {
-            await using var file = File.OpenRead(path);
-            entries.Add(ScaleSite.File("disk", []) with { Size = length, Sparse = true, Hash = ContentHash.From(await SHA256.HashDataAsync(file, cancellation)) });
-        }
+        var entries = await Task.WhenAll(paths.Select(path => Task.Run(
+            () =>
+            {
+                using var file = File.OpenRead(path);
+                return ScaleSite.File("disk", []) with { Size = length, Sparse = true, Hash = ContentHash.From(SHA256.HashData(file)) };
+            },
+            cancellation)));
 
         var first = await site.NextAsync(Manifest.FromSorted([ScaleSite.Folder(""), entries[0]]), [new ScaleContent(entries[0], () => File.OpenRead(paths[0]))], cancellation);
         var second = await site.NextAsync(

@@ -89,7 +89,7 @@ internal sealed class ScaleSite : IAsyncDisposable
         if (content.OpenBasis is { } openBasis)
         {
             await using var basis = openBasis();
-            signature = (await BlockSignature.SignAsync(basis, basis.Length, key, cancellation)).Signature;
+            signature = await BlockSignature.OfAsync(basis, basis.Length, key, cancellation);
         }
 
         await using var source = content.Open();

@@ -95,7 +95,7 @@ internal sealed class TreeTool
         RestoreSecond = (place, into) => new(["rsync", "-a", place.Target + "/", into + "/"]),
     };
 
-    private static Dictionary<string, string> Restic(TreePlace place) => new()
+    public static Dictionary<string, string> Restic(TreePlace place) => new()
     {
         ["RESTIC_PASSWORD"] = "bench", ["RESTIC_REPOSITORY"] = place.Target, ["RESTIC_CACHE_DIR"] = Path.Combine(place.Beside, "cache"),
     };
