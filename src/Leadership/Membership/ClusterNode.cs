@@ -35,6 +35,7 @@ public sealed class ClusterNode : IHostedService, IDisposable
     {
         plan = new(config, member);
         FirstSeeds = plan.Order;
+        Silence = plan.Patience * 3;
         this.identity = identity;
         this.catalogue = catalogue;
         this.time = time;
@@ -44,6 +45,9 @@ public sealed class ClusterNode : IHostedService, IDisposable
 
     /// <summary>Whom to look for at the start: all members.</summary>
     internal IReadOnlyList<string> FirstSeeds { get; init; }
+
+    /// <summary>How long it hears nothing, alone beside members that run, before it starts anew.</summary>
+    internal TimeSpan Silence { get; init; }
 
     /// <exception cref="ClusterException">The port could not be opened, with the reason.</exception>
     public Task StartAsync(CancellationToken cancellationToken)
@@ -64,11 +68,12 @@ public sealed class ClusterNode : IHostedService, IDisposable
     private async Task RunAsync(ActorSystem first)
     {
         var system = first;
+        var island = new IslandSettings(name => PeerPort.RunsAsync(plan, identity, name, time), Silence, time);
         while (true)
         {
-            var anew = new TaskCompletionSource<IReadOnlyList<string>>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var anew = new TaskCompletionSource<FreshStart>(TaskCreationOptions.RunContinuationsAsynchronously);
             system.ActorOf(Props.Create(() => new CatalogueActor(plan, catalogue, time, log)), "catalogue");
-            system.ActorOf(Props.Create(() => new IslandActor(plan, others => anew.TrySetResult(others))), IslandActor.Name);
+            system.ActorOf(Props.Create(() => new IslandActor(plan, island, start => anew.TrySetResult(start))), IslandActor.Name);
             using (var over = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token))
             {
                 var tending = TendAsync(system, over.Token);
@@ -83,9 +88,9 @@ public sealed class ClusterNode : IHostedService, IDisposable
                 return;
             }
 
-            var others = anew.Task.IsCompletedSuccessfully ? await anew.Task : null;
-            Log.StartsAnew(log, others is null ? "it had ended by itself" : $"{string.Join(", ", others)} are a cluster of their own, which {plan.Self.Name} joins");
-            if (await CreateAgainAsync(others ?? plan.Order) is not { } next)
+            var start = anew.Task.IsCompletedSuccessfully ? await anew.Task : new FreshStart(plan.Order, "it had ended by itself");
+            Log.StartsAnew(log, start.Reason);
+            if (await CreateAgainAsync(start.Others) is not { } next)
             {
                 return;
             }

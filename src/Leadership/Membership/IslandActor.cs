@@ -9,6 +9,8 @@ namespace Mirror.Leadership.Membership;
 /// actor system never joins two. So members that are missing are asked now and then with whom they are. The smaller side (or, of equals, the one without the
 /// first member in order) starts anew, and joins the other. So does, whatever the sizes, a member that the others have let in and that knows none of them: on a busy
 /// machine their welcome came after it had stopped waiting and begun a cluster alone, and what it hears of theirs it ignores from then on.
+/// And a member that is alone and gets no answer at all from one that demonstrably runs: an association between two actor systems can get stuck, when the older one
+/// of the same address goes while the new one comes, so that one side reads nothing any more and neither notices. A new incarnation clears it on both sides.
 /// </summary>
 internal sealed class IslandActor : ReceiveActor, IWithTimers
 {
@@ -19,16 +21,22 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
 
     private readonly ClusterPlan plan;
-    private readonly Action<IReadOnlyList<string>> startAnew;
+    private readonly IslandSettings settings;
+    private readonly Action<FreshStart> startAnew;
     private readonly Cluster cluster = Cluster.Get(Context.System);
     private int agreed;
+    private long heardAt;
+    private bool probing;
 
-    /// <param name="startAnew">Called once, when this side is to give way, with the members to join.</param>
-    public IslandActor(ClusterPlan plan, Action<IReadOnlyList<string>> startAnew)
+    /// <param name="startAnew">Called when this side is to give way.</param>
+    public IslandActor(ClusterPlan plan, IslandSettings settings, Action<FreshStart> startAnew)
     {
         this.plan = plan;
+        this.settings = settings;
         this.startAnew = startAnew;
+        heardAt = settings.Time.GetTimestamp();
         Receive<Tick>(_ => Ask());
+        Receive<Probed>(Conclude);
         Receive<string>(text => text == Question, _ => Sender.Tell(Describe()));
         Receive<string>(text => text.Length <= LongestAnswer && text.StartsWith(Answer, StringComparison.Ordinal), Judge);
     }
@@ -57,14 +65,51 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
             return;
         }
 
-        foreach (var name in plan.Order.Where(name => !here.Contains(name)))
+        var missing = plan.Order.Where(name => !here.Contains(name)).ToList();
+        foreach (var name in missing)
         {
             Context.ActorSelection(new RootActorPath(plan.AddressOf(name)) / "user" / Name).Tell(Question);
+        }
+
+        if (here.Count > 1)
+        {
+            heardAt = settings.Time.GetTimestamp();
+        }
+        else if (!probing && IsSilent())
+        {
+            probing = true;
+            ProbeAsync(missing).PipeTo(Self);
+        }
+    }
+
+    private bool IsSilent() => settings.Time.GetElapsedTime(heardAt) >= settings.Silence;
+
+    private async Task<Probed> ProbeAsync(IReadOnlyList<string> names)
+    {
+        foreach (var name in names)
+        {
+            if (await settings.Runs(name))
+            {
+                return new Probed(name);
+            }
+        }
+
+        return new Probed(null);
+    }
+
+    private void Conclude(Probed probed)
+    {
+        probing = false;
+        if (probed.Running is { } name && IsSilent())
+        {
+            heardAt = settings.Time.GetTimestamp();
+            startAnew(new FreshStart([name], $"{name} runs, and nothing was heard of it for {settings.Silence.TotalSeconds:0} s"));
         }
     }
 
     private void Judge(string text)
     {
+        heardAt = settings.Time.GetTimestamp();
         var there = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Select(member => member.Split(':')).Where(parts => parts.Length == 2).ToList();
         var here = Together().ToList();
         var mine = cluster.SelfUniqueAddress.Uid.ToString(CultureInfo.InvariantCulture);
@@ -84,7 +129,8 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
         agreed = giveWay ? agreed + 1 : 0;
         if (agreed == 2)
         {
-            startAnew([.. there.Select(parts => parts[0]).Where(name => name != plan.Self.Name && plan.Config.Members.ContainsKey(name))]);
+            var others = there.Select(parts => parts[0]).Where(name => name != plan.Self.Name && plan.Config.Members.ContainsKey(name)).ToList();
+            startAnew(new FreshStart(others, $"{string.Join(", ", others)} are a cluster of their own, which {plan.Self.Name} joins"));
         }
     }
 
@@ -95,4 +141,14 @@ internal sealed class IslandActor : ReceiveActor, IWithTimers
     private int First(IEnumerable<string> names) => names.Select(name => plan.Order.TakeWhile(other => other != name).Count()).Min();
 
     private sealed record Tick;
+
+    /// <param name="Running">A member whose process answered a handshake; null when none did.</param>
+    private sealed record Probed(string? Running);
 }
+
+/// <param name="Others">Members to join.</param>
+internal sealed record FreshStart(IReadOnlyList<string> Others, string Reason);
+
+/// <param name="Runs">Whether a member's process answers at its cluster port, found out without the actor system.</param>
+/// <param name="Silence">How long a member that is alone hears nothing before it doubts its own ears. Different for each, so that not all start anew at once.</param>
+internal sealed record IslandSettings(Func<string, Task<bool>> Runs, TimeSpan Silence, TimeProvider Time);

@@ -128,11 +128,67 @@ public sealed class ClusterTests(ITestOutputHelper output) : IAsyncLifetime, IDi
             own.Join(own.SelfAddress);
             await LocalCluster.UntilAsync(() => StateOf("a", "b") == "up", "b, as a sees it");
             Assert.Equal("b", plan.NameOf(Assert.Single(own.State.Members).Address));
-            var anew = new TaskCompletionSource<IReadOnlyList<string>>();
+            var anew = new TaskCompletionSource<FreshStart>();
+            var settings = new IslandSettings(_ => Task.FromResult(false), TimeSpan.FromMinutes(1), TimeProvider.System);
 
-            system.ActorOf(Props.Create(() => new IslandActor(plan, others => anew.TrySetResult(others))), IslandActor.Name);
+            system.ActorOf(Props.Create(() => new IslandActor(plan, settings, start => anew.TrySetResult(start))), IslandActor.Name);
 
-            Assert.Equal(["a"], await anew.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+            Assert.Equal(["a"], (await anew.Task.WaitAsync(TimeSpan.FromSeconds(30))).Others);
+        }
+        finally
+        {
+            await system.Terminate();
+        }
+    }
+
+    [Fact]
+    public async Task A_member_that_is_alone_and_hears_nothing_of_one_that_runs_starts_anew()
+    {
+        // At a's port its process answers handshakes, and then reads nothing: what a stuck association looks like from outside.
+        using var identity = cluster.Identity("a");
+        var port = new TcpListener(System.Net.IPAddress.Loopback, cluster.Config.Members["a"].ClusterPort);
+        port.Start();
+        using var over = new CancellationTokenSource();
+        var deaf = ShakeHandsAsync(port, identity, over.Token);
+        catalogues["b"] = cluster.Catalogue("b");
+        running["b"] = new(cluster.Config, cluster.Config.Members["b"], cluster.Identity("b"), catalogues["b"], TimeProvider.System, cluster.Logs) { Silence = TimeSpan.FromSeconds(2) };
+        await running["b"].StartAsync(default);
+
+        await LocalCluster.UntilAsync(() => cluster.Lines.Any(line => line.Contains("starts anew: a runs, and nothing was heard of it", StringComparison.Ordinal)), "b's doubt");
+
+        await over.CancelAsync();
+        await deaf;
+        await StartAsync("a");
+        output.WriteLine($"together after {(await UntilUpAsync("a", "b")).TotalSeconds:0.00} s");
+    }
+
+    [Fact]
+    public async Task A_member_that_is_alone_because_the_others_are_away_does_not_start_anew()
+    {
+        using var identity = cluster.Identity("b");
+        var plan = new ClusterPlan(cluster.Config, cluster.Config.Members["b"]);
+        var system = ActorSystem.Create("mirror", ActorSystemSetup.Create(
+            BootstrapSetup.Create().WithConfig(ConfigurationFactory.ParseString("akka.loggers = []").WithFallback(plan.Settings([]))),
+            new DotNettySslSetup(identity.Certificate, suppressValidation: true, requireMutualAuthentication: true)));
+        try
+        {
+            Cluster.Get(system).Join(plan.AddressOf("b"));
+            var probes = new System.Collections.Concurrent.ConcurrentQueue<string>();
+            var anew = 0;
+            var settings = new IslandSettings(
+                async name =>
+                {
+                    probes.Enqueue(name);
+                    return await PeerPort.RunsAsync(plan, identity, name, TimeProvider.System);
+                },
+                TimeSpan.Zero, TimeProvider.System);
+
+            system.ActorOf(Props.Create(() => new IslandActor(plan, settings, _ => Interlocked.Increment(ref anew))), IslandActor.Name);
+
+            // The third round begins when the second was judged.
+            await LocalCluster.UntilAsync(() => probes.Count > 4, "three rounds of probes");
+            Assert.Equal(["a", "c", "a", "c"], probes.Take(4));
+            Assert.Equal(0, anew);
         }
         finally
         {
@@ -224,6 +280,37 @@ public sealed class ClusterTests(ITestOutputHelper output) : IAsyncLifetime, IDi
         catch (Exception refused) when (refused is IOException or System.Security.Authentication.AuthenticationException)
         {
             return false;
+        }
+    }
+
+    private static async Task ShakeHandsAsync(TcpListener port, MemberIdentity identity, CancellationToken cancellation)
+    {
+        var open = new List<SslStream>();
+        try
+        {
+            while (true)
+            {
+                var client = await port.AcceptTcpClientAsync(cancellation);
+                var stream = new SslStream(client.GetStream(), false, identity.TrustsClient);
+                open.Add(stream);
+                try
+                {
+                    await stream.AuthenticateAsServerAsync(
+                        new SslServerAuthenticationOptions { ServerCertificate = identity.Certificate, ClientCertificateRequired = true }, cancellation);
+                }
+                catch (IOException)
+                {
+                    // A caller that hung up.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        finally
+        {
+            port.Stop();
+            open.ForEach(stream => stream.Dispose());
         }
     }
 
