@@ -49,13 +49,14 @@ internal sealed partial class ControlService(
         var id = ToId(request.Version);
         var kept = store.Versions.FirstOrDefault(version => version.Record.Id == id)
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"{member.Name} keeps no version {id} of {request.Site}; `mirror versions` lists what it keeps."));
+        var manifest = await store.ReadAsync(at => at.ManifestOf(id), context.CancellationToken);
         await responseStream.WriteAsync(new ShowReply { Version = VersionSummaries.Of(kept) });
         if (HistoryAnswers.Counts(store, kept.Record) is { } changes)
         {
             await responseStream.WriteAsync(new ShowReply { Changes = changes });
         }
 
-        foreach (var entry in store.ManifestOf(id).Entries)
+        foreach (var entry in manifest.Entries)
         {
             await responseStream.WriteAsync(new ShowReply { Entry = EntryLines.Of(entry) }, context.CancellationToken);
         }
@@ -63,8 +64,8 @@ internal sealed partial class ControlService(
 
     public override async Task DiffVersions(DiffRequest request, IServerStreamWriter<ChangeLine> responseStream, ServerCallContext context)
     {
-        var store = StoreOf(request.Site);
-        foreach (var line in HistoryAnswers.Diff(store, ToId(request.From), ToId(request.To)))
+        var changes = await StoreOf(request.Site).ReadAsync(store => HistoryAnswers.Diff(store, ToId(request.From), ToId(request.To)), context.CancellationToken);
+        foreach (var line in changes)
         {
             await responseStream.WriteAsync(line, context.CancellationToken);
         }

@@ -71,6 +71,7 @@ internal static class HistoryAnswers
         outcome.ManifestPacks.AddRange(plan.ManifestWay);
         outcome.Sources.AddRange(plan.Sources.Select(source => new RestoreSourceLine { Name = source.Name, Contents = (ulong)source.Contents, Bytes = (ulong)source.Bytes }));
         outcome.Damaged.AddRange(plan.Damaged);
+        outcome.Peers.AddRange(plan.Peers.Select(Of));
         return outcome;
     }
 
@@ -89,8 +90,11 @@ internal static class HistoryAnswers
         outcome.Damaged.AddRange(report.Damaged);
         outcome.Detours.AddRange(report.Detours.Select(detour => new DetourLine { Damaged = detour.Damaged, Instead = detour.Instead }));
         outcome.Unset.AddRange(report.Unset.Select(unset => $"{unset.Path}: {unset.Reason}"));
+        outcome.Peers.AddRange(report.Peers.Select(Of));
         return outcome;
     }
+
+    private static RestoreSourceLine Of(PeerShare share) => new() { Name = share.Peer, Contents = (ulong)share.Contents, Bytes = (ulong)share.Bytes };
 
     private static ChangeLine Of(PathChange change) => new()
     {

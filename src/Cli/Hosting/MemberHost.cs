@@ -16,6 +16,7 @@ using Mirror.Node.Processes;
 using Mirror.Primary.Publish;
 using Mirror.Proxy;
 using Mirror.Proxy.Routing;
+using Mirror.Replica.Receive;
 using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
 
@@ -126,6 +127,7 @@ internal sealed partial class NodeSites(
                 Log.Remark(logs.CreateLogger<NodeSites>(), site.Name, remark);
             }
 
+            store.BorrowFrom(new SitePeers(site, member.Name, peers, catalogue, time));
             served.Open(store);
             var runner = new SiteRunner(new SiteContext(
                 config, member, site, store, elections.Of(site.Name), catalogue, epochs, peers, new SiteApps(site, member, guard, time), served,

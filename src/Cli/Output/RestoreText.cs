@@ -23,6 +23,7 @@ internal static class RestoreText
         replaces = request.DryRun ? outcome.Replaces : (bool?)null,
         manifest_packs = request.DryRun ? outcome.ManifestPacks : null,
         sources = request.DryRun ? outcome.Sources.Select(source => new { name = source.Name, contents = source.Contents, bytes = source.Bytes }) : null,
+        peers = outcome.Peers.Select(peer => new { node = peer.Name, contents = peer.Contents, bytes = peer.Bytes }),
         damaged = outcome.Damaged,
         detours = outcome.Detours.Select(detour => new { damaged = detour.Damaged, instead = detour.Instead }),
         unset = outcome.Unset,
@@ -40,6 +41,11 @@ internal static class RestoreText
             output.WriteLine(
                 $"{VersionText.Name(outcome.Version.Id)} is in {outcome.Destination}: {outcome.Entries} entries, {Size(outcome.BytesToWrite)}"
                 + $"{(outcome.Linked > 0 ? $", {outcome.Linked} files linked with the store's own (do not write into them)" : "")}, root {Convert.ToHexStringLower(outcome.Version.Root.Span)}");
+        }
+
+        foreach (var peer in outcome.Peers)
+        {
+            output.WriteLine($"{(request.DryRun ? "would be borrowed" : "borrowed")} from {peer.Name}: {peer.Contents} {(peer.Contents == 1 ? "content" : "contents")}, {Size(peer.Bytes)}");
         }
 
         Lines(output, "damaged", outcome.Damaged);

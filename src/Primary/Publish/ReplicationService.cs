@@ -15,7 +15,7 @@ namespace Mirror.Primary.Publish;
 
 /// <summary>
 /// The sending end of replication. Every call is checked first: the caller is a node of the site, and neither side knows a higher epoch than the other serves.
-/// Following and filling need the primary role; history is served by whoever has it.
+/// Following and filling need the primary role; history and old contents are served by whoever has them.
 /// </summary>
 public sealed partial class ReplicationService(
     MirrorConfig config, ServedSites sites, IEpochGate epochs, TimeProvider time, ILogger<ReplicationService> logger) : Replication.ReplicationBase
@@ -207,15 +207,18 @@ public sealed partial class ReplicationService(
         return role;
     }
 
-    private VersionStore StoreFor(string site, ulong callerEpoch, ServerCallContext context)
+    private VersionStore StoreFor(string site, ServerCallContext context)
     {
         var store = sites.StoreOf(site) ?? throw new RpcException(new Status(StatusCode.NotFound, $"This node does not hold the site {site}."));
         var caller = Callers.PeerName(context);
-        if (!config.Sites.TryGetValue(site, out var configured) || (caller is not null && !configured.Nodes.Contains(caller)))
-        {
-            throw new RpcException(new Status(StatusCode.PermissionDenied, $"{caller} is not a node of the site {site}."));
-        }
+        return !config.Sites.TryGetValue(site, out var configured) || (caller is not null && !configured.Nodes.Contains(caller))
+            ? throw new RpcException(new Status(StatusCode.PermissionDenied, $"{caller} is not a node of the site {site}."))
+            : store;
+    }
 
+    private VersionStore StoreFor(string site, ulong callerEpoch, ServerCallContext context)
+    {
+        var store = StoreFor(site, context);
         if (callerEpoch > epochs.Highest(site))
         {
             throw new RpcException(new Status(

@@ -13,6 +13,9 @@ internal sealed record SourceTree(VersionId Version, string Directory);
 /// <summary>How to come to a content: from nothing or from a file of a tree (<paramref name="File"/>), by these blobs in turn.</summary>
 internal sealed record ContentWay(SourceTree? Tree, Entry? File, IReadOnlyList<ContentStep> Steps)
 {
+    /// <summary>Length of the content.</summary>
+    public long Size => Steps.Count > 0 ? Steps[^1].Blob.Size : File!.Size;
+
     /// <summary>What is read for it.</summary>
     public long Cost => (File?.Size ?? 0) + Steps.Sum(static step => step.Blob.StoredBytes);
 }

@@ -10,7 +10,8 @@ internal sealed record ContentSources(VersionId Head, Manifest HeadManifest, str
 /// The plan several readers follow at once. Nothing is locked while they read: when a stage moves the tree on, or a file or a blob turns out to be damaged, the plan is
 /// made anew from what is there then (a superseded content is in a reverse pack by then).
 /// </summary>
-internal sealed class ContentPlan(PackCatalogue catalogue, Func<ContentSources> current)
+/// <param name="peers">Asked for what no local way leads to; null: nobody is.</param>
+internal sealed class ContentPlan(PackCatalogue catalogue, Func<ContentSources> current, PeerContents? peers = null)
 {
     private const int MostDetours = 1000;
 
@@ -22,6 +23,8 @@ internal sealed class ContentPlan(PackCatalogue catalogue, Func<ContentSources> 
     private int damageSeen;
 
     public PackCatalogue Catalogue => catalogue;
+
+    public PeerContents? Peers => peers;
 
     /// <summary>What was damaged and what was used instead, as far as readers met it.</summary>
     public IReadOnlyList<StoreDetour> Detours
@@ -53,13 +56,15 @@ internal sealed class ContentPlan(PackCatalogue catalogue, Func<ContentSources> 
         }
     }
 
-    public void NoteDetour(string damaged, ContentWay instead)
+    public void NoteDetour(string damaged, ContentWay instead) => NoteDetour(damaged, Describe(instead));
+
+    public void NoteDetour(string damaged, string instead)
     {
         lock (gate)
         {
             if (detours.Count < MostDetours)
             {
-                detours[damaged] = Describe(instead);
+                detours[damaged] = instead;
             }
         }
     }

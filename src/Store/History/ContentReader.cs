@@ -21,6 +21,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
     private const int SmallLength = 1 << 20;
 
     private readonly Dictionary<string, PackReader> open = [];
+    private string? unreadable;
     private SourceTree? handleOf;
     private TreeHandle? handle;
     private int scratchFiles;
@@ -44,7 +45,17 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
             destination.Position = 0;
         }
 
-        return false;
+        if (plan.Peers is not { } peers || await peers.TryWriteAsync(hash, size, destination, cancellation) is not { } lent)
+        {
+            return false;
+        }
+
+        foreach (var passed in lent.PassedBy.Concat(blamed ?? []))
+        {
+            plan.NoteDetour(passed, $"the node {lent.Peer}");
+        }
+
+        return true;
     }
 
     public void Dispose()
@@ -69,7 +80,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
                 return await TryCopyAsync(way, file!, hash, size, destination, cancellation) ? null : BlameTree(way, "is not what its manifest says");
             }
 
-            await using Stream basis = file is null ? Stream.Null : new FileStream(file, FileAccess.Read, bufferSize: 0);
+            await using var basis = file is null ? Stream.Null : Reading(way, file);
             var (done, fault) = way.Steps.Count == 1
                 ? (false, null)
                 : await TryComposedAsync(way, basis, hash, size, destination, cancellation);
@@ -129,9 +140,9 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
                 from = to;
             }
         }
-        catch (DeltaFormatException)
+        catch (Exception error) when (error is DeltaFormatException or DamagedContentException)
         {
-            // One of them is malformed; below it shows which.
+            // One of them is malformed, or the tree's file cannot be read; below it shows which.
         }
         finally
         {
@@ -195,7 +206,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
             }
 
             basis.Position = 0;
-            await using var delta = pack.OpenDelta(step.Blob.Hash);
+            await using var delta = Reading(pack, step.Blob.Hash);
             var (length, sha256) = await FileDelta.ApplyAsync(basis, delta, output, step.Blob.Size, cancellation);
             if (length == step.Blob.Size && ContentHash.From(sha256) == step.Blob.Hash)
             {
@@ -204,7 +215,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
 
             reason = $"the content {step.Blob.Hash} comes out wrong";
         }
-        catch (Exception error) when (error is PackFormatException or DeltaFormatException)
+        catch (Exception error) when (error is PackFormatException or DeltaFormatException or DamagedContentException)
         {
             reason = error.Message;
         }
@@ -230,7 +241,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
         try
         {
             cancellation.ThrowIfCancellationRequested();
-            using var delta = pack.OpenDelta(step.Blob.Hash);
+            using var delta = Reading(pack, step.Blob.Hash);
             delta.CopyTo(copy);
             copy.Position = 0;
             return copy;
@@ -250,16 +261,16 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
 
     private string FaultOf(ContentStep step) => plan.Catalogue.FaultOf(step.Pack, step.Blob.Hash);
 
-    private static async Task<bool> TryCopyAsync(ContentWay way, SafeFileHandle file, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
+    private async Task<bool> TryCopyAsync(ContentWay way, SafeFileHandle file, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
     {
         if (size <= SmallLength)
         {
-            return TryCopySmall(file, hash, (int)size, destination);
+            return TryCopySmall(way, file, hash, (int)size, destination);
         }
 
         try
         {
-            await using var content = new FileStream(file, FileAccess.Read, bufferSize: 0);
+            await using var content = Reading(way, file);
             await VerifiedCopy.RunAsync(content, destination, hash, size, way.File!.Path.ToString(), cancellation);
             return true;
         }
@@ -270,15 +281,15 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
     }
 
     /// <summary>Most files are small, and most of their cost is not their bytes: read at once, hashed at once, and nothing is written that is wrong.</summary>
-    private static bool TryCopySmall(SafeFileHandle file, ContentHash hash, int size, Stream destination)
+    private bool TryCopySmall(ContentWay way, SafeFileHandle file, ContentHash hash, int size, Stream destination)
     {
         // One byte more than there should be: a longer file shows.
         var buffer = ArrayPool<byte>.Shared.Rent(size + 1);
         try
         {
-            var read = 0;
-            for (int more; read <= size && (more = RandomAccess.Read(file, buffer.AsSpan(read, size + 1 - read), read)) > 0; read += more)
+            if (Read(way, file, buffer.AsSpan(0, size + 1)) is not { } read)
             {
+                return false;
             }
 
             Span<byte> sha256 = stackalloc byte[ContentHash.Length];
@@ -295,6 +306,36 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
             ArrayPool<byte>.Shared.Return(buffer);
         }
     }
+
+    /// <summary>How many bytes were read; null when the disk refused, which is remembered for <see cref="BlameTree"/>.</summary>
+    private int? Read(ContentWay way, SafeFileHandle file, Span<byte> buffer)
+    {
+        try
+        {
+            plan.Catalogue.Reads?.Reading("read: source", PathOf(way));
+            var read = 0;
+            for (int more; read < buffer.Length && (more = RandomAccess.Read(file, buffer[read..], read)) > 0; read += more)
+            {
+            }
+
+            return read;
+        }
+        catch (IOException error)
+        {
+            unreadable = error.Message;
+            return null;
+        }
+    }
+
+    private SourceStream Reading(ContentWay way, SafeFileHandle file) => new(
+        new FileStream(file, FileAccess.Read, bufferSize: 0), PathOf(way), plan.Catalogue.Reads, error =>
+        {
+            unreadable = error.Message;
+            return new DamagedContentException($"{PathOf(way)} cannot be read: {error.Message}");
+        });
+
+    private SourceStream Reading(PackReader pack, ContentHash hash) => new(
+        pack.OpenDelta(hash), pack.Path, plan.Catalogue.Reads, error => new PackFormatException($"{pack.Path} cannot be read: {error.Message}"));
 
     private SafeFileHandle? TryOpenInTree(SourceTree tree, Entry source)
     {
@@ -314,13 +355,21 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
         {
             return null;
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            unreadable = error.Message;
+            return null;
+        }
     }
 
     private string BlameTree(ContentWay way, string fault)
     {
         plan.Blame(way.Tree!, way.File!);
-        return $"{way.Tree!.Directory}/{way.File!.Path} {fault}";
+        (fault, unreadable) = (unreadable is null ? fault : $"cannot be read: {unreadable}", null);
+        return $"{PathOf(way)} {fault}";
     }
+
+    private static string PathOf(ContentWay way) => $"{way.Tree!.Directory}/{way.File!.Path}";
 
     private static async Task<bool> IsIntactAsync(Stream basis, Entry source, CancellationToken cancellation)
     {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
+using Mirror.Store.Slots;
 using Mirror.Store.Versions;
 
 namespace Mirror.Store.History;
@@ -8,7 +9,7 @@ namespace Mirror.Store.History;
 /// <summary>
 /// The packs in <c>history</c>, and what was learnt about them: indexes are read once, and a pack or a blob found damaged stays out of every plan until the store is opened again.
 /// </summary>
-internal sealed class PackCatalogue(string historyDirectory)
+internal sealed class PackCatalogue(string historyDirectory, IStoreDisk? reads = null)
 {
     private readonly ConcurrentDictionary<string, IReadOnlyList<BlobInfo>> blobs = new();
     private readonly ConcurrentDictionary<string, string> damaged = new();
@@ -16,6 +17,9 @@ internal sealed class PackCatalogue(string historyDirectory)
     private int damageCount;
 
     public string Directory { get; } = historyDirectory;
+
+    /// <summary>Told of reading; null where nobody listens.</summary>
+    public IStoreDisk? Reads { get; } = reads;
 
     /// <summary>Changes whenever damage is found: what was derived before is to be derived again.</summary>
     public int DamageCount => Volatile.Read(ref damageCount);

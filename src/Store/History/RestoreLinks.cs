@@ -46,14 +46,26 @@ internal sealed class RestoreLinks(SourceTree tree, Manifest manifest)
             return false;
         }
 
-        // The linked inode, not the tree's path: that may have become another file meanwhile.
-        using var content = TreeScanner.OpenRead(writer.Root, entry.Path);
-        if (content.Length == entry.Size && ContentHash.From(SHA256.HashData(content)) == entry.Hash)
+        if (IsWhole(writer, entry))
         {
             return true;
         }
 
         writer.Remove(entry.Path);
         return false;
+    }
+
+    /// <summary>The linked inode, not the tree's path: that may have become another file meanwhile. One that cannot be read is not whole.</summary>
+    private static bool IsWhole(TreeWriter writer, Entry entry)
+    {
+        try
+        {
+            using var content = TreeScanner.OpenRead(writer.Root, entry.Path);
+            return content.Length == entry.Size && ContentHash.From(SHA256.HashData(content)) == entry.Hash;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 }

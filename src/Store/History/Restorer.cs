@@ -15,19 +15,23 @@ internal sealed record RestoreVersion(VersionRecord Record, Manifest Manifest, I
 /// there. What is at the destination already is exchanged with it, when that is asked for, and kept.
 /// </summary>
 /// <param name="isLive">The head's tree is written to by others: nothing of it is linked.</param>
-internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> current, IStoreDisk disk, string storeDirectory, bool isLive, Func<string> explain)
+/// <param name="peers">Lend what this store lacks; null when there are none.</param>
+internal sealed class Restorer(
+    PackCatalogue catalogue, Func<ContentSources> current, IStoreDisk disk, string storeDirectory, bool isLive, Func<PeerContents?> peers, Func<string> explain)
 {
-    public RestorePlan Plan(RestoreVersion version, string destination, RestoreOptions options)
+    public async Task<RestorePlan> PlanAsync(RestoreVersion version, string destination, RestoreOptions options, CancellationToken cancellation)
     {
         destination = RestoreTarget.Check(destination, options.InPlace, storeDirectory);
         var part = RestorePart.Of(version.Manifest, version.Record.Id, options.Path);
         RestoreTarget.CheckPaths(destination, part);
-        var plan = new ContentPlan(catalogue, current);
-        RefuseMissing(plan, part, version);
+        using var lenders = peers();
+        var plan = new ContentPlan(catalogue, current, lenders);
+        var missing = await FindMissingAsync(plan, part, version, cancellation);
         var links = LinksFor(options, destination);
         var sources = new Dictionary<string, (long Contents, long Bytes)>();
         long linked = 0, read = 0, written = 0;
         var seen = new HashSet<ContentHash>();
+        var lent = new Dictionary<string, PeerShare>();
         foreach (var entry in part.Contents)
         {
             var isLink = links?.Take(entry, part.OriginalOf(entry)) is not null;
@@ -35,6 +39,14 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
             written += isLink ? 0 : entry.Size;
             if (entry.Size == 0 || !seen.Add(entry.Hash))
             {
+                continue;
+            }
+
+            if (missing.TryGetValue(entry.Hash, out var lender))
+            {
+                read += entry.Size;
+                var share = lent.GetValueOrDefault(lender) ?? new PeerShare(lender, 0, 0);
+                lent[lender] = share with { Contents = share.Contents + 1, Bytes = share.Bytes + entry.Size };
                 continue;
             }
 
@@ -54,7 +66,8 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
         return new RestorePlan(
             version.Record, destination, part.Entries.Count, part.Contents.LongCount(), linked, [.. version.Way.Select(row => row.File)],
             [.. sources.Select(pair => new RestoreSource(pair.Key, pair.Value.Contents, pair.Value.Bytes)).OrderByDescending(source => source.Bytes)],
-            read, written, NeededFor(part, options), RestoreTarget.FreeAt(destination), RestoreTarget.IsTaken(destination), catalogue.DamageLines(current().Packs));
+            read, written, NeededFor(part, options, missing), RestoreTarget.FreeAt(destination), RestoreTarget.IsTaken(destination), catalogue.DamageLines(current().Packs),
+            [.. lent.Values]);
 
         void Add(string name, long bytes)
         {
@@ -68,9 +81,10 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
         destination = RestoreTarget.Check(destination, options.InPlace, storeDirectory);
         var part = RestorePart.Of(version.Manifest, version.Record.Id, options.Path);
         RestoreTarget.CheckPaths(destination, part);
-        var plan = new ContentPlan(catalogue, current);
-        RefuseMissing(plan, part, version);
-        RestoreTarget.CheckRoom(destination, NeededFor(part, options), RestoreTarget.FreeAt(destination));
+        using var lenders = peers();
+        var plan = new ContentPlan(catalogue, current, lenders);
+        var missing = await FindMissingAsync(plan, part, version, cancellation);
+        RestoreTarget.CheckRoom(destination, NeededFor(part, options, missing), RestoreTarget.FreeAt(destination));
         var work = new Work(version, part, plan, LinksFor(options, destination), destination, progress);
         var inPlace = options.InPlace && (RestoreTarget.IsTaken(destination) || new InPlaceRestore(destination, disk).Find() is not null);
         try
@@ -166,8 +180,13 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
             disk.CreateDirectory("restore: create tree", root);
         }
 
+        if (work.Plan.Peers is { } lenders)
+        {
+            lenders.Scratch = Path.Combine(scratch, "lent");
+        }
+
         var writer = new PartWriter(work.Plan, work.Part, work.Version.Record.Id, root, scratch, work.Links, work.Progress);
-        await disk.ChangeAsync("restore: write", () => writer.RunAsync(entry => Unreachable(work.Version.Record, work.Part.OriginalOf(entry), entry.Hash, 1), cancellation));
+        await disk.ChangeAsync("restore: write", () => writer.RunAsync(entry => Unreachable(work.Plan, work.Version.Record, work.Part.OriginalOf(entry), entry.Hash, 1), cancellation));
         disk.Change("restore: sync", () =>
         {
             using var tree = new TreeWriter(root);
@@ -178,9 +197,12 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
 
     private RestoreReport Report(Work work, PartWriter? writer, string? previous) => new(
         work.Version.Record, work.Part.Entries.Count, work.Part.Contents.LongCount(), work.Part.Contents.Sum(entry => entry.Size), writer?.Linked ?? 0,
-        work.Plan.Detours, catalogue.DamageLines(current().Packs), writer?.Unset ?? [], previous);
+        work.Plan.Detours, catalogue.DamageLines(current().Packs), writer?.Unset ?? [], previous, work.Plan.Peers?.Shares ?? []);
 
-    private static long NeededFor(RestorePart part, RestoreOptions options) => options.Link ? 0 : part.RoomNeeded;
+    /// <summary>What is fetched from peers lies beside it, a pack at a time.</summary>
+    private static long NeededFor(RestorePart part, RestoreOptions options, IReadOnlyDictionary<ContentHash, string> lent) =>
+        (options.Link ? 0 : part.RoomNeeded)
+        + (lent.Count == 0 ? 0 : PeerContents.RoomFor(part.Contents.Where(entry => lent.ContainsKey(entry.Hash)).Select(entry => new WantedContent(entry.Hash, entry.Size))));
 
     private RestoreLinks? LinksFor(RestoreOptions options, string destination)
     {
@@ -200,16 +222,23 @@ internal sealed class Restorer(PackCatalogue catalogue, Func<ContentSources> cur
             : throw new StoreException($"{destination} is on another file system than {now.HeadTree}, so nothing can be linked. Leave --link out, or name a destination beside the store.");
     }
 
-    private void RefuseMissing(ContentPlan plan, RestorePart part, RestoreVersion version)
+    /// <summary>What no local way leads to, and from whom each of it would come.</summary>
+    /// <exception cref="StoreException">Some of it is nowhere.</exception>
+    private async Task<IReadOnlyDictionary<ContentHash, string>> FindMissingAsync(ContentPlan plan, RestorePart part, RestoreVersion version, CancellationToken cancellation)
     {
         var missing = part.Contents.Where(entry => entry.Size > 0 && !plan.Has(entry.Hash)).ToList();
-        if (missing.Count > 0)
+        if (missing.Count == 0)
         {
-            throw Unreachable(version.Record, part.OriginalOf(missing[0]), missing[0].Hash, missing.Count);
+            return new Dictionary<ContentHash, string>();
         }
+
+        var lent = plan.Peers is null ? new Dictionary<ContentHash, string>()
+            : await plan.Peers.LocateAsync([.. missing.Select(entry => new WantedContent(entry.Hash, entry.Size))], cancellation);
+        var nowhere = missing.Where(entry => !lent.ContainsKey(entry.Hash)).ToList();
+        return nowhere.Count == 0 ? lent : throw Unreachable(plan, version.Record, part.OriginalOf(nowhere[0]), nowhere[0].Hash, nowhere.Count);
     }
 
-    private StoreException Unreachable(VersionRecord version, EntryPath path, ContentHash hash, int count) => new(
-        $"Version {version.Id} cannot be restored: {count} of its contents {(count == 1 ? "is" : "are")} nowhere in this store, such as \"{path}\" ({hash})."
-        + catalogue.DescribeDamage() + explain());
+    private StoreException Unreachable(ContentPlan plan, VersionRecord version, EntryPath path, ContentHash hash, int count) => new(
+        $"Version {version.Id} cannot be restored: {count} of its contents {(count == 1 ? "is" : "are")} nowhere in this store{(plan.Peers is null ? "" : ", nor on a node that could be asked")}, such as \"{path}\" ({hash})."
+        + plan.Peers?.DescribeLost() + catalogue.DescribeDamage() + explain());
 }

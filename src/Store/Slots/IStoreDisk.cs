@@ -35,6 +35,11 @@ internal interface IStoreDisk
     void Change(string op, Action change);
 
     Task ChangeAsync(string op, Func<Task> change);
+
+    /// <summary>Said before a source of a content is read. It changes nothing; a test lets it fail as a bad sector would.</summary>
+    void Reading(string op, string path)
+    {
+    }
 }
 
 internal static class StoreDiskExtensions

@@ -23,6 +23,8 @@ internal sealed class ReadOnlyDisk(IStoreDisk real, string store) : IStoreDisk
 
     public Task ChangeAsync(string op, Func<Task> change) => throw Refusal(op);
 
+    public void Reading(string op, string path) => real.Reading(op, path);
+
     private string Checked(string op, string path) => (path + "/").StartsWith(store + "/", StringComparison.Ordinal) ? throw Refusal(op) : path;
 
     private ReadOnlyStoreException Refusal(string op) => new($"The store {store} was opened only to be read: \"{op}\" is refused. Copy it to a place that can be written, or mend this one.");

@@ -28,6 +28,7 @@ public sealed record RestoreSource(string Name, long Contents, long Bytes);
 /// <param name="Free">Bytes of room at the destination.</param>
 /// <param name="Replaces">Something is at the destination, and is kept beside it.</param>
 /// <param name="Damaged">What is known to be damaged and is gone round.</param>
+/// <param name="Peers">Who says it has what this store does not.</param>
 public sealed record RestorePlan(
     VersionRecord Version,
     string Destination,
@@ -41,7 +42,8 @@ public sealed record RestorePlan(
     long Needed,
     long Free,
     bool Replaces,
-    IReadOnlyList<string> Damaged);
+    IReadOnlyList<string> Damaged,
+    IReadOnlyList<PeerShare> Peers);
 
 /// <summary>Something damaged was passed by, and another way was taken.</summary>
 /// <param name="Damaged">What, and how it showed.</param>
@@ -53,6 +55,7 @@ public sealed record StoreDetour(string Damaged, string Instead);
 /// <param name="Damaged">All that is known to be damaged now.</param>
 /// <param name="Unset">Metadata that could not be set for want of rights.</param>
 /// <param name="Previous">Where the state from before is kept; null when there was none.</param>
+/// <param name="Peers">Who contributed what this store does not have.</param>
 public sealed record RestoreReport(
     VersionRecord Version,
     long Entries,
@@ -62,4 +65,5 @@ public sealed record RestoreReport(
     IReadOnlyList<StoreDetour> Detours,
     IReadOnlyList<string> Damaged,
     IReadOnlyList<UnreadablePath> Unset,
-    string? Previous);
+    string? Previous,
+    IReadOnlyList<PeerShare> Peers);

@@ -40,19 +40,19 @@ public sealed partial class VersionStore
     /// <exception cref="StoreException"/>
     public Task<RestoreReport> RestoreAsync(
         VersionId version, string destination, RestoreOptions options, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run(
-        () => NewRestorer().RunAsync(Lookup(version), destination, options, progress, cancellation), cancellation);
+        async () => await NewRestorer().RunAsync(await LookupAsync(version, cancellation), destination, options, progress, cancellation), cancellation);
 
     /// <summary>What a restore would read and write, and from where. Refuses what the restore would refuse, but for too little room.</summary>
     /// <exception cref="StoreException"/>
     public Task<RestorePlan> PlanRestoreAsync(VersionId version, string destination, RestoreOptions options, CancellationToken cancellation) =>
-        Task.Run(() => NewRestorer().Plan(Lookup(version), destination, options), cancellation);
+        Task.Run(async () => await NewRestorer().PlanAsync(await LookupAsync(version, cancellation), destination, options, cancellation), cancellation);
 
     /// <summary>Writes one file's content, whole and checked before the first byte of it.</summary>
     /// <exception cref="StoreException">No such file in the version, or its content is nowhere.</exception>
     public Task CopyContentAsync(VersionId version, EntryPath path, Stream output, CancellationToken cancellation) => Task.Run(
         async () =>
         {
-            var found = Lookup(version);
+            var found = await LookupAsync(version, cancellation);
             var entry = found.Manifest.Find(path)
                 ?? throw new StoreException($"Version {version} has no \"{path}\". `mirror show` lists what it has, `mirror find` in which versions a path is.");
             if (entry.Type != EntryType.File)
@@ -62,7 +62,7 @@ public sealed partial class VersionStore
 
             if (!await TryCopyContentAsync(entry.Hash, entry.Size, output, cancellation))
             {
-                throw new StoreException($"The content of \"{path}\" of version {version} ({entry.Hash}) is nowhere in this store.{catalogue.DescribeDamage()}{Reachable(state)}");
+                throw new StoreException($"The content of \"{path}\" of version {version} ({entry.Hash}) is nowhere in this store{(peers is null ? "" : ", nor on a node that could be asked")}.{catalogue.DescribeDamage()}{Reachable(state)}");
             }
         },
         cancellation);
@@ -79,7 +79,9 @@ public sealed partial class VersionStore
         var scratch = System.IO.Directory.CreateTempSubdirectory("mirror-").FullName;
         try
         {
-            using var reader = new ContentReader(new ContentPlan(catalogue, Sources), Path.Combine(scratch, "deltas"));
+            using var lenders = NewLenders();
+            _ = lenders?.Scratch = scratch;
+            using var reader = new ContentReader(new ContentPlan(catalogue, Sources, lenders), Path.Combine(scratch, "deltas"));
             await using var whole = new FileStream(Path.Combine(scratch, "content"), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, 0);
             if (!await reader.TryWriteAsync(hash, size, whole, cancellation))
             {
@@ -106,7 +108,7 @@ public sealed partial class VersionStore
     private Restorer NewRestorer()
     {
         var at = state;
-        return new Restorer(catalogue, Sources, outside, Directory, isLive: at.Mode != StoreMode.Holding, () => Reachable(state));
+        return new Restorer(catalogue, Sources, outside, Directory, isLive: at.Mode != StoreMode.Holding, NewLenders, () => Reachable(state));
     }
 
     private RestoreVersion Lookup(VersionId version)
@@ -120,10 +122,15 @@ public sealed partial class VersionStore
                 return new RestoreVersion(row.Record, manifest, way);
             }
 
+            if (lentManifests.TryGetValue(version, out var lent) && lent.Root == row.Record.Root)
+            {
+                return new RestoreVersion(row.Record, lent, []);
+            }
+
             // Packs that were exchanged for others meanwhile cannot be read any more; the others can.
             if (ReferenceEquals(at.Packs, state.Packs))
             {
-                throw new StoreException($"The manifest of {version} cannot be had: no pack that can be read leads to it.{catalogue.DescribeDamage()}{Reachable(at)}");
+                throw new UnreachableManifestException(row.Record, $"The manifest of {version} cannot be had: no pack that can be read leads to it.{catalogue.DescribeDamage()}{Reachable(at)}");
             }
         }
     }

@@ -59,7 +59,7 @@ public sealed partial class VersionStore : IAsyncDisposable
         this.isPrivate = isPrivate;
         slots = new SlotPair(directory, this.disk);
         journal = new Journal(directory, this.disk);
-        catalogue = new PackCatalogue(HistoryDirectory);
+        catalogue = new PackCatalogue(HistoryDirectory, disk);
     }
 
     public string Directory { get; }
