@@ -231,7 +231,7 @@ public sealed class LendingTests : IAsyncLifetime, IDisposable
     {
         await using var store = await VersionStore.OpenAsync(files["alpha"], Site, TimeProvider.System, limit.Token);
         var captured = await SiteCapture.CaptureAsync(
-            store, new CaptureRequest(source, null, new PathFilter([], []), "here", 1, [], false), store.InboxDirectory, TimeProvider.System, limit.Token);
+            store, new Primary.Capture.CaptureRequest(source, null, new PathFilter([], []), "here", 1, [], false), store.InboxDirectory, TimeProvider.System, limit.Token);
         await store.StageAsync(captured.Pack!, null, limit.Token);
         await store.FlipAsync(limit.Token);
     }
