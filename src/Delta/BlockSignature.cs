@@ -18,6 +18,9 @@ public sealed class BlockSignature
     /// <summary>A signature of more pieces is refused: it would take more than 1 GiB.</summary>
     internal const int MaxPieces = 1 << 27;
 
+    // A whole number of pieces, as every power of two from the longest piece on is.
+    private const int CheckLength = 512 << 10;
+
     private const byte FormatVersion = 2;
     private const int MaxHeaderLength = 4 + (3 * Varint.MaxLength);
 
@@ -101,6 +104,39 @@ public sealed class BlockSignature
         await ReadAsync(pass, cancellation);
         return await pass.FinishSignatureAsync();
     }
+
+    /// <summary>Reads <paramref name="content"/> from its start, to the first piece that differs: whether it is what was signed. Nobody who does not know the key can make another that passes.</summary>
+    /// <param name="content">Seekable.</param>
+    /// <param name="key">The key it was signed with; by another one nothing is what it was.</param>
+    /// <remarks>Memory: half a MiB.</remarks>
+    public Task<bool> IsOfAsync(Stream content, BlockKey key, CancellationToken cancellation) => Task.Run(
+        () =>
+        {
+            if (content.Length != ContentLength)
+            {
+                return false;
+            }
+            content.Position = 0;
+            SignatureCheck check = new(this, key);
+            byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(ContentLength, MinBlockLength, CheckLength));
+            try
+            {
+                int read;
+                do
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    read = content.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+                    check.Append(buffer.AsSpan(0, read));
+                }
+                while (check.Holds && read == buffer.Length);
+                return check.IsWhole;
+            }
+            finally
+            {
+                ArrayPool<byte>.Shared.Return(buffer);
+            }
+        },
+        cancellation);
 
     /// <summary>The same of a content in memory.</summary>
     internal static BlockSignature Of(ReadOnlySpan<byte> content, BlockKey key)

@@ -81,6 +81,12 @@ public static class FileDelta
         Stream basis, Stream delta, Stream target, long maxLength, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256) =>
         Patcher.RunAsync(basis, delta, target, maxLength, hash, cancellation);
 
+    /// <summary>The same where the content is known by its signature. Returns whether it is what was signed; it is written in any case.</summary>
+    /// <param name="signed">Made of the very content, by the key.</param>
+    /// <inheritdoc cref="ApplyAsync(Stream, Stream, Stream, long, CancellationToken, WholeHash)" path="/param|/remarks|/exception"/>
+    public static Task<bool> ApplyAsync(Stream basis, Stream delta, Stream target, BlockSignature signed, BlockKey key, CancellationToken cancellation) =>
+        Patcher.RunAsync(basis, delta, target, signed, key, cancellation);
+
     /// <summary>The same into memory, on this thread. Nobody hashes it. Returns the length of what was built.</summary>
     /// <param name="target">Room for as much as the delta may yield.</param>
     /// <exception cref="DeltaFormatException">A copy outside the basis, a truncated delta, or more than <paramref name="target"/> holds.</exception>

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace Mirror.Delta;
 
 /// <summary>
-/// Basis + delta → target. Pieces are gathered in one of two buffers; while a full one is hashed and written, partly on another thread, the other fills.
+/// Basis + delta → target. Pieces are gathered in one of two buffers; while a full one is hashed (or compared with a signature) and written, partly on another thread, the other fills.
 /// </summary>
 internal sealed class Patcher : IAsyncDisposable
 {
@@ -12,7 +12,6 @@ internal sealed class Patcher : IAsyncDisposable
 
     private readonly Stream _basis;
     private readonly DeltaReader _delta;
-    private readonly ContentHasher _hasher;
     private readonly BackgroundWork _aside = new();
     private byte[] _filling;
     private byte[] _full;
@@ -21,10 +20,9 @@ internal sealed class Patcher : IAsyncDisposable
     // The operation under way: what is left of it, and where a copy goes on.
     private DeltaOp _operation;
 
-    private Patcher(Stream basis, Stream delta, long maxLength, WholeHash hash)
+    private Patcher(Stream basis, Stream delta, long maxLength)
     {
         _basis = basis;
-        _hasher = new(hash);
         _delta = new(delta, basis.Length, maxLength);
         int length = (int)Math.Clamp(maxLength, MinBuffer, MaxBuffer);
         _filling = ArrayPool<byte>.Shared.Rent(length);
@@ -34,9 +32,24 @@ internal sealed class Patcher : IAsyncDisposable
     public static async Task<(long Length, byte[] Hash)> RunAsync(
         Stream basis, Stream delta, Stream target, long maxLength, WholeHash hash, CancellationToken cancellation)
     {
-        await using Patcher patcher = new(basis, delta, maxLength, hash);
+        using ContentHasher hasher = new(hash);
         // Two threads, about as busy: SHA-256 outweighs reading and writing together, a quick hash does not.
-        bool writesAside = hash != WholeHash.Sha256;
+        long written = await RunAsync(basis, delta, target, maxLength, full => hasher.Append(full.Span), writesAside: hash != WholeHash.Sha256, cancellation);
+        return (written, hasher.Finish());
+    }
+
+    public static async Task<bool> RunAsync(Stream basis, Stream delta, Stream target, BlockSignature signed, BlockKey key, CancellationToken cancellation)
+    {
+        SignatureCheck check = new(signed, key);
+        await RunAsync(basis, delta, target, signed.ContentLength, full => check.Append(full.Span), writesAside: true, cancellation);
+        return check.IsWhole;
+    }
+
+    /// <param name="look">Is shown all that is written, in order; in full buffers, which are a power of two long, but for the last.</param>
+    private static async Task<long> RunAsync(
+        Stream basis, Stream delta, Stream target, long maxLength, Action<ReadOnlyMemory<byte>> look, bool writesAside, CancellationToken cancellation)
+    {
+        await using Patcher patcher = new(basis, delta, maxLength);
         long written = 0;
         while (patcher.Fill())
         {
@@ -46,7 +59,7 @@ internal sealed class Patcher : IAsyncDisposable
             await patcher._aside.DrainAsync();
             patcher._aside.Start(full.Length, () =>
             {
-                patcher._hasher.Append(full.Span);
+                look(full);
                 if (writesAside)
                 {
                     target.Write(full.Span);
@@ -60,13 +73,12 @@ internal sealed class Patcher : IAsyncDisposable
             (patcher._filling, patcher._full) = (patcher._full, patcher._filling);
         }
         await patcher._aside.DrainAsync();
-        return (written, patcher._hasher.Finish());
+        return written;
     }
 
     public async ValueTask DisposeAsync()
     {
         await _aside.DrainAsync();
-        _hasher.Dispose();
         _delta.Dispose();
         ArrayPool<byte>.Shared.Return(_filling);
         ArrayPool<byte>.Shared.Return(_full);

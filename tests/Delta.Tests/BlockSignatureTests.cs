@@ -32,6 +32,54 @@ public sealed class BlockSignatureTests
         Assert.Equal(Store(Sign(content)), Store(await BlockSignature.OfAsync(new MemoryStream(content), content.Length, Key, default)));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(5_000)]
+    [InlineData(1_000_000)]
+    [InlineData(1_310_720)]
+    public async Task A_content_is_known_by_its_signature_and_nothing_else_is(int length)
+    {
+        byte[] content = Deltas.Random(length, 1);
+        BlockSignature signature = Sign(content);
+
+        Assert.True(await signature.IsOfAsync(new MemoryStream(content), Key, default));
+        Assert.False(await signature.IsOfAsync(new MemoryStream([.. content, 0]), Key, default));
+        foreach (int at in new[] { 0, length / 2, length - 1 }.Where(at => at >= 0 && at < length))
+        {
+            byte[] other = [.. content];
+            other[at] ^= 1;
+            Assert.False(await signature.IsOfAsync(new MemoryStream(other), Key, default));
+            Assert.False(await signature.IsOfAsync(new MemoryStream(content[..at]), Key, default));
+        }
+        Assert.Equal(length == 0, await signature.IsOfAsync(new MemoryStream(content), new(Key.Seed + 1), default));
+    }
+
+    [Fact]
+    public async Task A_delta_that_makes_something_else_than_was_signed_is_told()
+    {
+        byte[] basis = Deltas.Random(1_200_000, 1);
+        byte[] target = [.. basis];
+        target[700_000] ^= 1;
+        byte[] delta = Encode(basis, target);
+
+        foreach ((byte[] signed, bool same) in new[] { (target, true), (basis, false), (target[..^1], false), ([.. target, 0], false) })
+        {
+            MemoryStream written = new();
+            bool found;
+            try
+            {
+                found = await FileDelta.ApplyAsync(new MemoryStream(basis), new MemoryStream(delta), written, Sign(signed), Key, default);
+            }
+            catch (DeltaFormatException)
+            {
+                found = false; // It yields more than was signed.
+            }
+            Assert.Equal(same, found);
+            Assert.True(!same || written.ToArray().AsSpan().SequenceEqual(target));
+        }
+    }
+
     [Fact]
     public async Task Another_key_yields_other_strong_hashes()
     {

@@ -53,7 +53,7 @@ internal static class SaveCommand
                 if (captured.Version is not null)
                 {
                     packBytes = new FileInfo(captured.Pack!).Length;
-                    await opened.StageAsync(captured.Pack!, new ShownProgress(shown), cancellation);
+                    await opened.StageAsync(captured.Pack!, captured.Signatures, new ShownProgress(shown), cancellation);
                     await opened.FlipAsync(cancellation);
                 }
 

@@ -84,7 +84,13 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
         await using var file = source.OpenRead(path);
         if (sizeIsKnown)
         {
-            // Most likely a move or a copy: hashing alone settles it, and only a surprise is read twice.
+            // Most likely a move or a copy: knowing it again settles it, and only a surprise is read twice.
+            if (basis is not null && await basis.IsOfAsync(file, key, cancellation))
+            {
+                return new ReadContent(oldHash, basis.ContentLength, default, null, false);
+            }
+
+            file.Position = 0;
             var hash = ContentHash.From(await SHA256.HashDataAsync(file, cancellation));
             if (isKnown(hash) || writer.Contains(hash))
             {

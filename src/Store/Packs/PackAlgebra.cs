@@ -23,12 +23,14 @@ public static class PackAlgebra
     /// <param name="newerManifest">The manifest of B.</param>
     /// <param name="openOlder">Opens a content of A for reading; seekable.</param>
     /// <param name="openNewer">Opens a content of B for reading; seekable.</param>
-    /// <param name="key">For signatures that live no longer than this call.</param>
+    /// <param name="key">For signatures that live no longer than this call, and of those that are found.</param>
+    /// <param name="findSignature">Of contents of A: what is kept of them is quicker to compare with than their SHA-256. Null, or none: that is computed.</param>
     /// <param name="output">Receives the pack; stays the caller's.</param>
     /// <exception cref="StoreException">A content is not what its manifest says: writing it down would make the damage permanent.</exception>
     public static async Task InvertAsync(
         PackReader forward, VersionRecord older, Manifest olderManifest, Manifest newerManifest,
-        Func<ContentHash, Stream> openOlder, Func<ContentHash, Stream> openNewer, BlockKey key, Stream output, CancellationToken cancellation)
+        Func<ContentHash, Stream> openOlder, Func<ContentHash, Stream> openNewer, BlockKey key, Stream output, CancellationToken cancellation,
+        Func<ContentHash, BlockSignature?>? findSignature = null)
     {
         RequireRoot(olderManifest, older.Root, older.Id);
         RequireRoot(newerManifest, forward.Version.Root, forward.Version.Id);
@@ -57,7 +59,12 @@ public static class PackAlgebra
             if (successors.TryGetValue(entry.Hash, out var successor))
             {
                 // The inversion itself trusts what it reads: bytes the forward delta had no use for are seen by nobody else.
-                RequireContent(await SHA256.HashDataAsync(oldContent, cancellation), entry, older.Id);
+                if (findSignature?.Invoke(entry.Hash) is not { } signature || !await signature.IsOfAsync(oldContent, key, cancellation))
+                {
+                    oldContent.Position = 0;
+                    RequireContent(await SHA256.HashDataAsync(oldContent, cancellation), entry, older.Id);
+                }
+
                 oldContent.Position = 0;
                 await using var newContent = openNewer(successor);
                 await using var delta = forward.OpenDelta(successor);

@@ -55,6 +55,11 @@ internal sealed class SlotBuilder : IDisposable
         plan = SlotPlan.Make(slot, trustBase ? baseline : Manifest.Empty, target);
     }
 
+    /// <summary>Signatures of contents that this process itself has read and hashed, and their key: so they are known again.</summary>
+    public IReadOnlyDictionary<ContentHash, BlockSignature> Read { get; init; } = new Dictionary<ContentHash, BlockSignature>();
+
+    public BlockKey Key { get; init; }
+
     /// <exception cref="MissingContentException">Nothing was written.</exception>
     /// <exception cref="StoreException">A content is not what its hash says.</exception>
     public async Task PrepareAsync(PackReader pack, IProgress<StoreProgress>? progress, CancellationToken cancellation)
@@ -256,6 +261,17 @@ internal sealed class SlotBuilder : IDisposable
     {
         await using var basis = blob.Basis.IsNone ? Stream.Null : OpenOld(blob.Basis);
         await using var delta = pack.OpenDelta(entry.Hash);
+        if (Read.TryGetValue(entry.Hash, out var signature) && signature.ContentLength == entry.Size)
+        {
+            if (!await FileDelta.ApplyAsync(basis, delta, output, signature, Key, cancellation))
+            {
+                throw new StoreException(
+                    $"\"{entry.Path}\" of version {pack.Header.To} came out other than it was read a moment ago: what it builds on is damaged here, or this machine's memory or disk is. Run verify.");
+            }
+
+            return;
+        }
+
         var (length, sha256) = await FileDelta.ApplyAsync(basis, delta, output, entry.Size, cancellation);
         if (length != entry.Size || ContentHash.From(sha256) != entry.Hash)
         {

@@ -1,3 +1,4 @@
+using Mirror.Delta;
 using Mirror.Store.History;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
@@ -12,13 +13,21 @@ public sealed partial class VersionStore
     /// <summary>The head before this one: most often what the idle slot holds, so that its manifest need not be read from a pack.</summary>
     private (VersionId Version, Manifest Manifest)? lastHead;
 
+    private static readonly Dictionary<ContentHash, BlockSignature> nothingRead = [];
+
     /// <summary>
     /// Applies a pack that leads from <see cref="Head"/> (or from nothing: then contents are taken from the tree at hand wherever it has them) in the idle slot.
     /// Everything is durable when this returns; <see cref="Head"/> has moved; <see cref="Current"/> has not. A fill that brings contents the tree should have heals: the idle slot
     /// is made wholly anew, each file from the pack or checked while it is copied, even when it leads to the head itself. Any other pack to the head changes nothing.
     /// </summary>
     /// <exception cref="PackFormatException"/><exception cref="MissingContentException"/><exception cref="StoreException">Wrong base, wrong hash, wrong root: the pack is refused and nothing moved.</exception>
-    public Task<VersionRecord> StageAsync(string packPath, IProgress<StoreProgress>? progress, CancellationToken cancellation) => InTurnAsync(
+    public Task<VersionRecord> StageAsync(string packPath, IProgress<StoreProgress>? progress, CancellationToken cancellation) => StageAsync(packPath, nothingRead, progress, cancellation);
+
+    /// <summary>The same where this process has itself just read, hashed and signed contents that the pack brings: they are known again by that.</summary>
+    /// <param name="read">Signatures by this store's <see cref="BlockKey"/>.</param>
+    /// <inheritdoc cref="StageAsync(string, IProgress{StoreProgress}, CancellationToken)"/>
+    public Task<VersionRecord> StageAsync(
+        string packPath, IReadOnlyDictionary<ContentHash, BlockSignature> read, IProgress<StoreProgress>? progress, CancellationToken cancellation) => InTurnAsync(
         async () =>
         {
             RequireHolding("stage a version");
@@ -27,7 +36,7 @@ public sealed partial class VersionStore
             var heals = pack.Header.From.IsNone && pack.Blobs.Any(blob => blob.Size > 0 && state.HeadManifest.FindContent(blob.Hash) is not null);
             if (pack.Version != state.Head || heals)
             {
-                await StageAsync(pack, TargetOf(pack), heals, progress, cancellation);
+                await StageAsync(pack, TargetOf(pack), heals, read, progress, cancellation);
             }
 
             return pack.Version;
@@ -92,7 +101,8 @@ public sealed partial class VersionStore
         },
         cancellation);
 
-    private async Task StageAsync(PackReader pack, Manifest target, bool heals, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    private async Task StageAsync(
+        PackReader pack, Manifest target, bool heals, IReadOnlyDictionary<ContentHash, BlockSignature> read, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
         var before = state;
         var head = before.Head?.Id == pack.Version.Id ? null : before.Head;
@@ -106,7 +116,11 @@ public sealed partial class VersionStore
         journal.Write(entry);
         disk.DeleteTree("stage: clear scratch", ScratchDirectory);
         disk.CreateDirectory("stage: create scratch", ScratchDirectory);
-        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory, trustBase: !heals, isPrivate))
+        using (var builder = new SlotBuilder(disk, slots.PathOf(slot), held ?? Manifest.Empty, TreeOf(before), before.HeadManifest, target, ScratchDirectory, trustBase: !heals, isPrivate)
+        {
+            Read = read,
+            Key = BlockKey,
+        })
         {
             await builder.PrepareAsync(pack, progress, cancellation);
             if (row is not null)
@@ -167,7 +181,7 @@ public sealed partial class VersionStore
         try
         {
             var whole = await InstallAsync(row, output => PackAlgebra.InvertAsync(
-                pack, older, olderManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation));
+                pack, older, olderManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation, index.FindSignature));
             return (whole, null);
         }
         catch (Exception error) when (error is StoreException or FileNotFoundException)

@@ -57,6 +57,31 @@ public sealed class MovedAndEditedTests
         await AssertSmallAsync(site, replaced);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1_999_999)]
+    public async Task A_large_file_renamed_that_was_edited_and_given_its_old_time_again_is_not_taken_for_what_it_was(int at)
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("data", LiveSite.Noise(1, 2_000_000)));
+
+        var moved = await ChangeAsync(
+            site, $"t=$(stat -c %y \"$1/data\"); printf '\\0\\1' | dd of=\"$1/data\" bs=1 seek={at - (at > 0 ? 1 : 0)} conv=notrunc status=none; touch -d \"$t\" \"$1/data\"; mv \"$1/data\" \"$1/elsewhere\"");
+
+        await AssertSmallAsync(site, moved);
+        Assert.Single(LiveSite.BlobsOf(moved));
+    }
+
+    [Fact]
+    public async Task A_large_file_renamed_brings_nothing()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("data", LiveSite.Noise(1, 2_000_000)));
+
+        var moved = await ChangeAsync(site, "mv \"$1/data\" \"$1/elsewhere\"");
+
+        Assert.Empty(LiveSite.BlobsOf(moved));
+        await StageBothAsync(site, moved);
+    }
+
     [Fact]
     public async Task A_copy_that_was_edited_comes_whole_and_is_right()
     {

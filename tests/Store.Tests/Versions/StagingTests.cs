@@ -1,3 +1,4 @@
+using Mirror.Delta;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Slots;
@@ -50,6 +51,35 @@ public sealed class StagingTests : IDisposable
             Assert.Contains(because, error.Message, StringComparison.Ordinal);
             return error;
         }
+    }
+
+    [Fact]
+    public async Task What_was_read_a_moment_ago_is_known_again_and_anything_else_is_refused()
+    {
+        byte[] content = [.. Enumerable.Range(0, 2_000_000).Select(at => (byte)(at * 2_654_435_761 >> 13))];
+        byte[] edited = [.. content];
+        edited[1_500_000] ^= 1;
+        var first = site.Add(TreeLiteral.Empty.File("data", content));
+        var second = site.Add(TreeLiteral.Empty.File("data", edited));
+        await using var store = await site.OpenAsync();
+        var pack = await site.PackAsync(null, first);
+
+        var refused = await Assert.ThrowsAsync<StoreException>(async () => await store.StageAsync(pack, await ReadAsync(first, edited), null, CancellationToken.None));
+        Assert.Contains("other than it was read a moment ago", refused.Message, StringComparison.Ordinal);
+        Assert.Null(store.Head);
+
+        await store.StageAsync(pack, await ReadAsync(first, content), null, CancellationToken.None);
+        await store.FlipAsync(CancellationToken.None);
+        await store.StageAsync(await site.PackAsync(first, second), await ReadAsync(second, edited), null, CancellationToken.None);
+        await store.FlipAsync(CancellationToken.None);
+        await VersionedSite.AssertCleanAsync(store);
+        await site.AssertAllRestoreAsync(store);
+
+        async Task<IReadOnlyDictionary<ContentHash, BlockSignature>> ReadAsync(VersionRecord version, byte[] signed) => new Dictionary<ContentHash, BlockSignature>
+        {
+            [site.TreeOf(version.Id).ToManifest().Entries.Single(entry => entry.Type == EntryType.File).Hash] =
+                await BlockSignature.OfAsync(new MemoryStream(signed), signed.Length, store.BlockKey, CancellationToken.None),
+        };
     }
 
     [Fact]
