@@ -203,16 +203,9 @@ internal sealed class InPlaceRestore
     /// <summary>False where the file system cannot.</summary>
     private bool TryExchange(string from)
     {
-        var error = 0;
-        disk.Change("in place: exchange", () => error = Posix.Exchange(Encoding.UTF8.GetBytes(from), Encoding.UTF8.GetBytes(destination)));
-        if (error is -Errno.InvalidArgument or -Errno.NotImplemented or -Errno.NotSupported)
+        if (!disk.TryExchange("in place: exchange", from, destination))
         {
             return false;
-        }
-
-        if (error < 0)
-        {
-            PosixError.Throw("exchange with what was restored", destination, -error);
         }
 
         SyncBoth();

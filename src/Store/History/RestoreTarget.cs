@@ -72,6 +72,12 @@ internal static class RestoreTarget
         }
 
         var longestName = Posix.LongestName(Encoding.UTF8.GetBytes(Path.GetDirectoryName(destination)!));
+        var ownName = Encoding.UTF8.GetByteCount(Path.GetFileName(destination));
+        if (longestName > 0 && ownName > longestName)
+        {
+            throw new StoreException($"The last name of the destination {destination} has {ownName} bytes; the file system there takes {longestName}. Name a shorter one.");
+        }
+
         foreach (var entry in part.Entries)
         {
             if (part.IsDirectory && length + 1 + entry.Path.Bytes.Length >= LongestPath)

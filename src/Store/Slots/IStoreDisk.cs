@@ -1,3 +1,6 @@
+using System.Text;
+using Mirror.Store.Tree;
+
 namespace Mirror.Store.Slots;
 
 /// <summary>
@@ -35,6 +38,24 @@ internal interface IStoreDisk
     void Change(string op, Action change);
 
     Task ChangeAsync(string op, Func<Task> change);
+
+    /// <summary>Both names exchange what they name, in one step. False where the file system cannot; nothing happened then.</summary>
+    bool TryExchange(string op, string left, string right)
+    {
+        var error = 0;
+        Change(op, () => error = Posix.Exchange(Encoding.UTF8.GetBytes(left), Encoding.UTF8.GetBytes(right)));
+        if (error is -Errno.InvalidArgument or -Errno.NotImplemented or -Errno.NotSupported)
+        {
+            return false;
+        }
+
+        if (error < 0)
+        {
+            PosixError.Throw("exchange with what was restored", right, -error);
+        }
+
+        return true;
+    }
 
     /// <summary>Said before a source of a content is read. It changes nothing; a test lets it fail as a bad sector would.</summary>
     void Reading(string op, string path)

@@ -23,6 +23,12 @@ internal sealed class FailingDisk(int failAt, bool forGood) : IStoreDisk
 
     public string? Failed { get; private set; }
 
+    /// <summary>The file system can exchange two names in one step.</summary>
+    public bool Exchanges { get; init; } = true;
+
+    /// <summary>Reading such a file fails as on a bad sector.</summary>
+    public Func<string, bool> IsUnreadable { get; set; } = _ => false;
+
     public void CreateDirectory(string op, string path, bool passable) => Change(op, () => real.CreateDirectory(op, path, passable));
 
     public void WriteFile(string op, string path, ReadOnlySpan<byte> content)
@@ -60,6 +66,25 @@ internal sealed class FailingDisk(int failAt, bool forGood) : IStoreDisk
     }
 
     public Task ChangeAsync(string op, Func<Task> change) => Fails(op) ? throw Failure(op) : change();
+
+    public bool TryExchange(string op, string left, string right)
+    {
+        var done = false;
+        if (Exchanges)
+        {
+            Change(op, () => done = ((IStoreDisk)real).TryExchange(op, left, right));
+        }
+
+        return done;
+    }
+
+    public void Reading(string op, string path)
+    {
+        if (IsUnreadable(path))
+        {
+            throw new IOException("Input/output error");
+        }
+    }
 
     private bool Fails(string op)
     {
