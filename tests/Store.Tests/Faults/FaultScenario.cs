@@ -16,7 +16,8 @@ internal sealed record FaultStep(string Name, Func<FaultSite, VersionStore, Task
 /// </summary>
 /// <param name="Prepare">Makes what the steps start from.</param>
 /// <param name="TrustedFrom">The number of steps after which no tree is damaged by the scenario itself.</param>
-internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare, IReadOnlyList<FaultStep> Steps, int TrustedFrom = 0)
+/// <param name="KnowsInodes">It remembers inodes by their numbers, and so cannot be put on another disk, as states after a power cut are.</param>
+internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare, IReadOnlyList<FaultStep> Steps, int TrustedFrom = 0, bool KnowsInodes = false)
 {
     private static readonly TreeLiteral[] trees =
     [
@@ -81,6 +82,16 @@ internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare,
             Restore(1), Restore(4), Restore(2),
             new("note", (site, store) => store.NoteAsync(site.Version(2).Id, "unhealthy: no", CancellationToken.None)),
         ]),
+        new("restore in place", async site =>
+        {
+            await PrepareAsync(site, held: 4);
+            TreeLiteral.Empty.File("page", "mine").File("only/here", "kept").WriteTo(site.InPlace[0]);
+            await File.WriteAllTextAsync(site.InPlace[1], "my own single file");
+        },
+        [
+            RestoreInPlace(1), Confirm(0), RestoreInPlace(4), Undo(0), RestoreInPlace(2, "big"), Confirm(1), RestoreInPlace(1, "big"), Undo(1),
+        ],
+        KnowsInodes: true),
     ];
 
     public static FaultScenario Named(string name) => All.Single(scenario => scenario.Name == name);
@@ -144,6 +155,13 @@ internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare,
         site.Settled?.Invoke(pack);
         await store.EndCapturingAsync(site.Root, site.Version(common).Id, site.Site.TreeOf(site.Version(branch).Id).ToManifest(), pack, "another took over", CancellationToken.None);
     }
+
+    private static FaultStep RestoreInPlace(ulong sequence, string path = "") => new($"restore {sequence} in place", (site, store) => store.RestoreAsync(
+        site.Version(sequence).Id, site.InPlace[path.Length == 0 ? 0 : 1], new RestoreOptions { InPlace = true, Path = EntryPath.Parse(path) }, null, CancellationToken.None));
+
+    private static FaultStep Confirm(int destination) => new("confirm", (site, _) => Task.FromResult(RestoresInPlace.Confirm(site.InPlace[destination], site.DiskInUse)));
+
+    private static FaultStep Undo(int destination) => new("undo", (site, _) => Task.FromResult(RestoresInPlace.Undo(site.InPlace[destination], site.DiskInUse)));
 
     private static FaultStep Restore(ulong sequence) => new($"restore {sequence}", async (site, store) =>
     {

@@ -1,3 +1,4 @@
+using Mirror.Store.History;
 using Mirror.Store.Manifests;
 using Mirror.Store.Slots;
 using Mirror.Store.Tests.Versions;
@@ -35,8 +36,54 @@ internal sealed class FaultSite : IDisposable
 
     public VersionRecord Version(ulong sequence, ulong epoch = 1) => site.Versions.Single(version => version.Record.Id == new VersionId(epoch, sequence)).Record;
 
-    public Task<VersionStore> OpenAsync(IStoreDisk? disk = null) =>
-        VersionStore.OpenAsync(StoreDirectory, VersionedSite.Name, TimeProvider.System, disk ?? new StoreDisk(), _ => false, CancellationToken.None);
+    /// <summary>Where versions are restored in place: a directory, and a single file.</summary>
+    public string[] InPlace => [Path.Combine(Disk, "site"), Path.Combine(Disk, "single")];
+
+    /// <summary>What the store that was opened last works through.</summary>
+    public IStoreDisk DiskInUse { get; private set; } = new StoreDisk();
+
+    public async Task<VersionStore> OpenAsync(IStoreDisk? disk = null)
+    {
+        DiskInUse = disk ?? new StoreDisk();
+        var store = await VersionStore.OpenAsync(StoreDirectory, VersionedSite.Name, TimeProvider.System, DiskInUse, _ => false, CancellationToken.None);
+        try
+        {
+            SettleInPlace(DiskInUse);
+            return store;
+        }
+        catch
+        {
+            await store.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>What any command on a destination does first: a swap, a confirmation or an undoing that was interrupted is finished. One that was being written is left, to be run again.</summary>
+    private void SettleInPlace(IStoreDisk disk)
+    {
+        foreach (var destination in InPlace)
+        {
+            var inPlace = new InPlaceRestore(destination, disk);
+            if (inPlace.Find() is null)
+            {
+                inPlace.TidyUp();
+            }
+            else
+            {
+                using var own = inPlace.Lock();
+                inPlace.Settle();
+            }
+        }
+    }
+
+    private string DescribeInPlace()
+    {
+        SettleInPlace(new StoreDisk());
+        return string.Concat(InPlace.Where(Path.Exists).Select(destination =>
+            $"{Path.GetFileName(destination)} is {Fingerprint(destination)}{(RestoresInPlace.Find(destination) is { Swapped: true, Previous: { } previous } ? $", kept {Fingerprint(previous)}" : "")}; "));
+    }
+
+    private static string Fingerprint(string path) => (Directory.Exists(path) ? TreeLiteral.ReadFrom(path).ToManifest().Root.ToString() : File.ReadAllText(path))[..8];
 
     public async Task<string> PackAsync(VersionRecord? from, VersionRecord to)
     {
@@ -93,7 +140,7 @@ internal sealed class FaultSite : IDisposable
         var history = Directory.EnumerateFiles(Path.Combine(StoreDirectory, "history")).Select(Path.GetFileName).Order(StringComparer.Ordinal);
         return $"head {store.Head?.Id}; current {store.Current?.Id}; {(store.IsHeadCurrent ? "" : "waiting; ")}"
             + $"{(store.Live is { } live ? $"live {(live.Slot == "live" ? "root" : "slot")}; " : "")}versions {string.Join(", ", versions)}; history {string.Join(", ", history)}; "
-            + $"{(File.Exists(Path.Combine(StoreDirectory, "protected")) ? File.ReadAllText(Path.Combine(StoreDirectory, "protected")).Trim() + "; " : "")}root {(new FileInfo(Root).LinkTarget is not null ? "linked" : "its own")}";
+            + $"{(File.Exists(Path.Combine(StoreDirectory, "protected")) ? File.ReadAllText(Path.Combine(StoreDirectory, "protected")).Trim() + "; " : "")}{DescribeInPlace()}root {(new FileInfo(Root).LinkTarget is not null ? "linked" : "its own")}";
     }
 
     /// <summary>What is current is exactly its version, every version that is called restorable is restored bit by bit, the others are refused, and nothing lies about.</summary>
@@ -128,7 +175,7 @@ internal sealed class FaultSite : IDisposable
     public void AssertNothingLeft()
     {
         var slots = Path.Combine(StoreDirectory, "slots");
-        var odd = Directory.EnumerateFileSystemEntries(Disk).Where(path => Path.GetFileName(path) is not ("store" or "root") && !Path.GetFileName(path).StartsWith("restored", StringComparison.Ordinal))
+        var odd = Directory.EnumerateFileSystemEntries(Disk).Where(path => Path.GetFileName(path) is not ("store" or "root" or "site" or "single") && !IsPendingInPlace(path) && !Path.GetFileName(path).StartsWith("restored", StringComparison.Ordinal))
             .Concat(Directory.EnumerateFileSystemEntries(StoreDirectory).Where(path => !ownNames.Contains(Path.GetFileName(path))))
             .Concat(Directory.EnumerateFileSystemEntries(slots).Where(path => Path.GetFileName(path) is not ("a" or "b" or "a.version" or "b.version")))
             .Concat(Directory.EnumerateFiles(slots).Where(path => path.EndsWith(".version", StringComparison.Ordinal) && !Directory.Exists(path[..^".version".Length])))
@@ -136,6 +183,8 @@ internal sealed class FaultSite : IDisposable
             .ToList();
         Assert.True(odd.Count == 0, $"left behind: {string.Join(", ", odd)}");
     }
+
+    private bool IsPendingInPlace(string path) => InPlace.Any(destination => Path.GetFileName(path) == $".mirror-restore-{Path.GetFileName(destination)}" && RestoresInPlace.Find(destination) is not null);
 
     public void Dispose()
     {
