@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Mirror.Cli.Output;
 using Mirror.Primary.Capture;
+using Mirror.Store.Manifests;
+using Mirror.Store.Versions;
 
 namespace Mirror.Cli.Commands;
 
@@ -34,6 +36,13 @@ internal static class SaveCommand
             }
 
             var filter = new PathFilter([], parsed.GetValue(exclude) ?? []);
+            if (await UnchangedTree.FindAsync(target, EmbeddedStore.SiteName, tree, filter, cancellation) is { } held)
+            {
+                RemarkReserved(tree, shown);
+                ShowUnchanged(shown, new KeptVersion(held, Restorable: true, Note: ""), filesRead: 0, unstable: []);
+                return ExitCode.Ok;
+            }
+
             var begun = BegunScan.Of(tree, filter, TimeProvider.System, cancellation);
             await using var opened = await EmbeddedStore.OpenAsync(parsed, shown, target, create: true, cancellation);
             var request = new CaptureRequest(
@@ -62,6 +71,8 @@ internal static class SaveCommand
                     // Also what was touched, read, and is as before: once is enough.
                     await opened.RememberSourceAsync(captured.StatKeys, captured.Signatures, cancellation);
                 }
+
+                await opened.RememberTreeAsync(captured.See(UnchangedTree.NameOf(opened.Head!, tree, filter)), cancellation);
             }
             catch (IOException error)
             {
@@ -69,25 +80,42 @@ internal static class SaveCommand
             }
 
             shown.EndProgress();
-            if (Path.Exists(Path.Combine(tree, ".mirror")))
+            RemarkReserved(tree, shown);
+            var head = opened.Head!;
+            var kept = opened.Versions.First(version => version.Record.Id == head.Id);
+            if (captured.Version is null)
             {
-                shown.Say($"left out: {Path.Combine(tree, ".mirror")}, a name that Mirror keeps for database dumps. Rename it if it is yours.");
+                ShowUnchanged(shown, kept, captured.FilesRead, captured.Unstable);
+                return ExitCode.Ok;
             }
 
-            var head = opened.Head!;
-            var summary = VersionText.Summary(opened.Versions.First(kept => kept.Record.Id == head.Id));
             shown.Result(
                 new
                 {
-                    ok = true, changed = captured.Version is not null, put = captured.Delta.Put.Count, removed = captured.Delta.Removed.Count,
-                    files_read = captured.FilesRead, pack_bytes = packBytes, unstable = captured.Unstable.Select(path => path.ToString()), version = VersionText.ToJson(summary),
+                    ok = true, changed = true, put = captured.Delta.Put.Count, removed = captured.Delta.Removed.Count,
+                    files_read = captured.FilesRead, pack_bytes = packBytes, unstable = captured.Unstable.Select(path => path.ToString()), version = VersionText.ToJson(VersionText.Summary(kept)),
                 },
-                output => output.WriteLine(captured.Version is null
-                    ? $"nothing changed since {head.Id}"
-                    : $"saved {head.Id}: {head.Entries} entries, {VersionText.Size(head.Bytes)}; {captured.Delta.Put.Count} new or changed, {captured.Delta.Removed.Count} gone"));
+                output => output.WriteLine(
+                    $"saved {head.Id}: {head.Entries} entries, {VersionText.Size(head.Bytes)}; {captured.Delta.Put.Count} new or changed, {captured.Delta.Removed.Count} gone"));
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static void ShowUnchanged(Shown shown, KeptVersion newest, int filesRead, IReadOnlyList<EntryPath> unstable) => shown.Result(
+        new
+        {
+            ok = true, changed = false, put = 0, removed = 0,
+            files_read = filesRead, pack_bytes = (long?)null, unstable = unstable.Select(path => path.ToString()), version = VersionText.ToJson(VersionText.Summary(newest)),
+        },
+        output => output.WriteLine($"nothing changed since {newest.Record.Id}"));
+
+    private static void RemarkReserved(string tree, Shown shown)
+    {
+        if (Path.Exists(Path.Combine(tree, ".mirror")))
+        {
+            shown.Say($"left out: {Path.Combine(tree, ".mirror")}, a name that Mirror keeps for database dumps. Rename it if it is yours.");
+        }
     }
 
     private static bool Within(string path, string directory) => (path + "/").StartsWith(directory.TrimEnd('/') + "/", StringComparison.Ordinal);

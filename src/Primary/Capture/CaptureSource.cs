@@ -21,10 +21,13 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
     public static bool IsDump(EntryPath path) => path.IsWithin(dumpsPath);
 
+    /// <summary>No part of a version: Mirror's own place in the live tree, and what is to be excluded.</summary>
+    public bool IsLeftOut(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.Excludes(path, type);
+
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
     public IReadOnlyList<ScannedEntry> Scan(CancellationToken cancellation)
     {
-        var live = ScanTree(root, (path, type) => path.IsWithin(reservedPath) || filter.Excludes(path, type), cancellation);
+        var live = ScanTree(root, IsLeftOut, cancellation);
         if (spool is null || !Directory.Exists(spool))
         {
             return live;

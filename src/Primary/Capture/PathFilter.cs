@@ -1,4 +1,6 @@
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Store.Manifests;
@@ -13,16 +15,21 @@ public sealed class PathFilter
 {
     private readonly HashSet<EntryPath> privatePaths;
     private readonly byte[][][] patterns;
+    private readonly string[][] given;
 
     public PathFilter(IEnumerable<string> privatePaths, IEnumerable<string> patterns)
     {
-        this.privatePaths = [.. privatePaths.Select(EntryPath.Parse)];
-        this.patterns = [.. patterns.Select(ComponentsOf)];
+        given = [[.. privatePaths], [.. patterns]];
+        this.privatePaths = [.. given[0].Select(EntryPath.Parse)];
+        this.patterns = [.. given[1].Select(ComponentsOf)];
     }
 
     public static PathFilter Nothing { get; } = new([], []);
 
     public static PathFilter For(SiteConfig site) => new(SlotDatabases.PrivatePaths(site), site.Files.Exclude);
+
+    /// <summary>Equal filters have equal texts.</summary>
+    public override string ToString() => JsonSerializer.Serialize(given, FilterJson.Default.StringArrayArray);
 
     public bool IsPrivate(EntryPath path) => privatePaths.Contains(path);
 
@@ -140,3 +147,6 @@ public sealed class PathFilter
         return p == pattern.Length;
     }
 }
+
+[JsonSerializable(typeof(string[][]))]
+internal sealed partial class FilterJson : JsonSerializerContext;

@@ -13,7 +13,21 @@ namespace Mirror.Primary.Capture;
 public sealed record CaptureResult(
     VersionRecord? Version, string? Pack, ManifestDelta Delta,
     IReadOnlyDictionary<EntryPath, StatKey> StatKeys, IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
-    int FilesRead, IReadOnlyList<EntryPath> Unstable, TimeSpan Took);
+    int FilesRead, IReadOnlyList<EntryPath> Unstable, TimeSpan Took)
+{
+    /// <summary>The whole scan; null when databases were laid over it.</summary>
+    internal IReadOnlyList<ScannedEntry>? Scanned { get; init; }
+
+    /// <summary>Entries touched (ctime) at this instant or later may have changed once more without a trace.</summary>
+    internal long SettledBefore { get; init; }
+
+    /// <summary>What the tree looked like, for <see cref="UnchangedTree"/>; null when something in it was still being written, and with databases.</summary>
+    public SeenTree? See(string name) => Scanned is null ? null : SeenTree.From(Scanned, SeenStat, name);
+
+    private StatKey? SeenStat(ScannedEntry found) => found.Entry.Type == EntryType.File
+        ? StatKeys.TryGetValue(found.Entry.HardlinkOf ?? found.Entry.Path, out var read) ? read : null
+        : found.Stat.CtimeNs < SettledBefore ? found.Stat : null;
+}
 
 /// <summary>What is to be captured, and under which name.</summary>
 /// <param name="Tree">The live tree.</param>
@@ -47,14 +61,15 @@ public static class SiteCapture
         {
             TreeChanges changes;
             VersionRecord version;
+            var scanned = await scan.FoundAsync();
             await using (var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
             {
                 await using var writer = new PackWriter(output, header);
-                changes = await TreeCapture.CompareAsync(source, await scan.FoundAsync(), known, writer, request.AllowMassDelete, scan.At, cancellation);
+                changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete, scan.At, cancellation);
                 if (head is not null && changes.Delta.IsEmpty)
                 {
                     File.Delete(pending);
-                    return Result(null, null, changes);
+                    return Result(null, null, changes, scanned);
                 }
 
                 version = VersionOf(store, head, id, scan.At, request, changes.Manifest);
@@ -65,7 +80,7 @@ public static class SiteCapture
             var pack = Path.Combine(packDirectory, PackName(header.From, id));
             PackFile.Publish(pending, pack);
             bases?.Keep(changes.Manifest);
-            return Result(version, pack, changes);
+            return Result(version, pack, changes, scanned);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
@@ -79,8 +94,12 @@ public static class SiteCapture
             throw;
         }
 
-        CaptureResult Result(VersionRecord? version, string? pack, TreeChanges changes) => new(
-            version, pack, changes.Delta, changes.StatKeys, changes.Signatures, changes.FilesRead, changes.Unstable, time.GetElapsedTime(began));
+        CaptureResult Result(VersionRecord? version, string? pack, TreeChanges changes, IReadOnlyList<ScannedEntry> scanned) => new(
+            version, pack, changes.Delta, changes.StatKeys, changes.Signatures, changes.FilesRead, changes.Unstable, time.GetElapsedTime(began))
+        {
+            Scanned = request.Spool is null ? scanned : null,
+            SettledBefore = TreeCapture.SettledBefore(scan.At),
+        };
     }
 
     public static string PackName(VersionId from, VersionId to) => $"{from}-{to}.pack";

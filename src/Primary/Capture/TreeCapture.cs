@@ -43,7 +43,7 @@ internal static class TreeCapture
     public static async Task<TreeChanges> CompareAsync(
         CaptureSource source, IReadOnlyList<ScannedEntry> scanned, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
     {
-        var settled = (began - DateTimeOffset.UnixEpoch - settling).Ticks * nanosecondsPerTick;
+        var settled = SettledBefore(began);
         var olds = Matched(scanned, known.Manifest);
         RefuseMassDelete(source.Root, scanned, olds, known.Manifest, allowMassDelete);
 
@@ -141,6 +141,9 @@ internal static class TreeCapture
         var manifest = Manifest.FromSorted(WithoutOrphans(entries));
         return new TreeChanges(manifest, Manifest.Diff(known.Manifest, manifest), stats, signatures, filesRead, unstable);
     }
+
+    /// <summary>A ctime (ns since 1970) before this one is older than all that can happen during a capture that began then.</summary>
+    public static long SettledBefore(DateTimeOffset began) => (began - DateTimeOffset.UnixEpoch - settling).Ticks * nanosecondsPerTick;
 
     /// <summary>What the manifest had at the path of each entry; both are in manifest order.</summary>
     private static Entry?[] Matched(IReadOnlyList<ScannedEntry> scanned, Manifest known)

@@ -26,7 +26,7 @@ internal static class DirectoryListing
 {
     private const int LengthAt = 16;
     private const int TypeAt = 18;
-    private const int NameAt = 19;
+    private const int NameBegins = 19;
 
     public const int BufferLength = 64 * 1024;
 
@@ -46,9 +46,7 @@ internal static class DirectoryListing
             for (var at = 0; at < length;)
             {
                 var record = buffer.AsSpan(at, length - at);
-                var size = MemoryMarshal.Read<ushort>(record[LengthAt..]);
-                var name = record[NameAt..size];
-                name = name[..name.IndexOf((byte)0)];
+                var name = NameAt(record, out var type, out var size);
                 if (!name.SequenceEqual("."u8) && !name.SequenceEqual(".."u8))
                 {
                     if (directory.Bytes.Length + 1 + name.Length > EntryPath.MaxLength)
@@ -57,12 +55,21 @@ internal static class DirectoryListing
                     }
                     else
                     {
-                        into.Add(new ListedName(directory.Append(name), record[TypeAt]));
+                        into.Add(new ListedName(directory.Append(name), type));
                     }
                 }
 
                 at += size;
             }
         }
+    }
+
+    /// <summary>The name in the record that begins here, the type it claims, and the length of the record.</summary>
+    public static ReadOnlySpan<byte> NameAt(ReadOnlySpan<byte> record, out byte type, out int size)
+    {
+        type = record[TypeAt];
+        size = MemoryMarshal.Read<ushort>(record[LengthAt..]);
+        var name = record[NameBegins..size];
+        return name[..name.IndexOf((byte)0)];
     }
 }
