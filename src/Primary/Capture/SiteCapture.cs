@@ -73,7 +73,7 @@ public static class SiteCapture
                 }
 
                 version = VersionOf(store, head, id, scan.At, request, changes.Manifest);
-                await writer.CompleteAsync(version, changes.Delta, cancellation);
+                await writer.CompleteAsync(version, PackChanges.Between(known.Manifest, changes.Delta), cancellation);
                 output.Flush(flushToDisk: true);
             }
 

@@ -117,7 +117,7 @@ internal sealed class ManifestGraph
 
     private Manifest Start(List<PackRow> way) => way.Count > 0 && way[0].From.IsNone ? Manifest.Empty : headManifest;
 
-    /// <summary>All differences as one, so that the manifest is made once, however many packs lead to it. Null when that cannot be.</summary>
+    /// <summary>All differences as one, so that the manifest is made once, however many packs lead to it and do not move directories. Null when that cannot be.</summary>
     private Manifest? Walk(List<PackRow> way)
     {
         if (way.Count == 0)
@@ -125,36 +125,46 @@ internal sealed class ManifestGraph
             return headManifest;
         }
 
+        var manifest = Start(way);
         var changed = new Dictionary<EntryPath, Entry?>();
-        foreach (var row in way)
-        {
-            if (catalogue.ChangesOf(row) is not { } changes)
-            {
-                return null;
-            }
-
-            foreach (var path in changes.Removed)
-            {
-                changed[path] = null;
-            }
-
-            foreach (var entry in changes.Put)
-            {
-                changed[entry.Path] = entry;
-            }
-        }
-
-        var put = changed.Values.OfType<Entry>().OrderBy(entry => entry.Path).ToList();
-        var removed = changed.Where(pair => pair.Value is null).Select(pair => pair.Key).Order().ToList();
         try
         {
-            return Start(way).Apply(new ManifestDelta(put, removed));
+            foreach (var row in way)
+            {
+                if (catalogue.ChangesOf(row) is not { } changes)
+                {
+                    return null;
+                }
+
+                if (changes.Moves.Count > 0)
+                {
+                    // What moves come to depends on all that was before them.
+                    manifest = manifest.Apply(Joined(changed)).Apply(changes);
+                    changed.Clear();
+                    continue;
+                }
+
+                foreach (var path in changes.Removed)
+                {
+                    changed[path] = null;
+                }
+
+                foreach (var entry in changes.Put)
+                {
+                    changed[entry.Path] = entry;
+                }
+            }
+
+            return manifest.Apply(Joined(changed));
         }
         catch (InvalidDataException)
         {
             return null;
         }
     }
+
+    private static ManifestDelta Joined(Dictionary<EntryPath, Entry?> changed) => new(
+        [.. changed.Values.OfType<Entry>().OrderBy(entry => entry.Path)], [.. changed.Where(pair => pair.Value is null).Select(pair => pair.Key).Order()]);
 
     /// <summary>Which pack of a way that led nowhere is to be left out: each names the version it leads to, with its root, and the first that does not lead there is it.</summary>
     private void Blame(List<PackRow> way, ContentHash root)

@@ -75,10 +75,10 @@ internal sealed class PackCatalogue(string historyDirectory, IStoreDisk? reads =
     }
 
     /// <summary>Null when they cannot be read: the pack is remembered as damaged then.</summary>
-    public ManifestDelta? ChangesOf(PackRow row) => ReadChanges(row)?.Changes;
+    public PackChanges? ChangesOf(PackRow row) => ReadChanges(row)?.Changes;
 
     /// <summary>The same, with the version the pack says it leads to.</summary>
-    public (ManifestDelta Changes, VersionRecord To)? ReadChanges(PackRow row)
+    public (PackChanges Changes, VersionRecord To)? ReadChanges(PackRow row)
     {
         using var pack = TryOpen(row);
         try

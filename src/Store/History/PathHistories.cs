@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Mirror.Store.Manifests;
+using Mirror.Store.Retention;
 using Mirror.Store.Versions;
 
 namespace Mirror.Store.History;
@@ -42,6 +43,7 @@ internal static class PathHistories
 
     private static Dictionary<VersionId, ImmutableSortedDictionary<EntryPath, Entry>> States(StoreState at, PackCatalogue catalogue, Func<EntryPath, bool> matches)
     {
+        var walk = new ManifestWalk(at, catalogue);
         var states = new Dictionary<VersionId, ImmutableSortedDictionary<EntryPath, Entry>>();
         foreach (var (version, pack) in at.Graph(catalogue).Reachable())
         {
@@ -52,7 +54,7 @@ internal static class PathHistories
             }
 
             var from = pack.From.IsNone ? ImmutableSortedDictionary<EntryPath, Entry>.Empty : states.GetValueOrDefault(pack.From);
-            if (from is not null && catalogue.ChangesOf(pack) is { } changes)
+            if (from is not null && walk.ChangesOf(pack) is { } changes)
             {
                 states.Add(version, from
                     .RemoveRange(changes.Removed.Where(matches))

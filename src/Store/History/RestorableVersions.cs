@@ -1,4 +1,5 @@
 using Mirror.Store.Manifests;
+using Mirror.Store.Retention;
 using Mirror.Store.Versions;
 
 namespace Mirror.Store.History;
@@ -48,6 +49,7 @@ internal sealed class RestorableVersions
         }
 
         var contents = new ContentMap(catalogue, state.Packs, new SourceTree(state.Head.Id, ""), state.HeadManifest, new HashSet<EntryPath>());
+        var walk = new ManifestWalk(state, catalogue);
         var missing = new Dictionary<VersionId, Dictionary<EntryPath, ContentHash>>();
         var whole = new HashSet<VersionId>();
         foreach (var (version, last) in state.Graph(catalogue).Reachable())
@@ -59,7 +61,7 @@ internal sealed class RestorableVersions
                 continue;
             }
 
-            if ((last.From.IsNone ? [] : missing.GetValueOrDefault(last.From)) is not { } lacked || catalogue.ChangesOf(last) is not { } changes)
+            if ((last.From.IsNone ? [] : missing.GetValueOrDefault(last.From)) is not { } lacked || walk.ChangesOf(last) is not { } changes)
             {
                 continue;
             }

@@ -21,7 +21,7 @@ internal static class ReversePack
             }
         }
 
-        await writer.CompleteAsync(older, Manifest.Diff(newerManifest, olderManifest), cancellation);
+        await writer.CompleteAsync(older, PackChanges.Between(newerManifest, Manifest.Diff(newerManifest, olderManifest)), cancellation);
     }
 
     private static async Task TryWriteAsync(PackWriter writer, Entry entry, Func<ContentHash, Stream> openOlder, BlockKey key, CancellationToken cancellation)

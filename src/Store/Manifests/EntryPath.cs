@@ -59,6 +59,22 @@ public readonly struct EntryPath : IEquatable<EntryPath>, IComparable<EntryPath>
         return new EntryPath(joined);
     }
 
+    /// <summary>The same path when a directory at or above it has another path.</summary>
+    /// <exception cref="InvalidDataException">It becomes too long.</exception>
+    public EntryPath Moved(EntryPath from, EntryPath to)
+    {
+        var rest = Bytes[from.Bytes.Length..];
+        if (to.Bytes.Length + rest.Length > MaxLength)
+        {
+            throw new InvalidDataException($"The path \"{this}\" cannot move from \"{from}\" to \"{to}\": it would be longer than {MaxLength} bytes.");
+        }
+
+        var moved = new byte[to.Bytes.Length + rest.Length];
+        to.Bytes.CopyTo(moved);
+        rest.CopyTo(moved.AsSpan(to.Bytes.Length));
+        return new EntryPath(moved);
+    }
+
     /// <summary>The directory that holds this entry; the root's parent is the root.</summary>
     public EntryPath Parent
     {

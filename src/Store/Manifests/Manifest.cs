@@ -50,6 +50,9 @@ public sealed class Manifest
 
     public Entry? Find(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? entries[at] : null;
 
+    /// <summary>Where in <see cref="Entries"/> a path and all that lies below it are; an empty range when it is not there.</summary>
+    internal (int Start, int End) RangeOf(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? (at, entries.EndOfSubtree(at)) : default;
+
     /// <summary>A path that holds this content, if any: the first in manifest order.</summary>
     public Entry? FindContent(ContentHash hash) => contents.Find(hash);
 
@@ -118,6 +121,9 @@ public sealed class Manifest
         // Pages can be shared when nobody will write hashes into them any more.
         return (delta.Put.Count + delta.Removed.Count) * FewOf < entries.Count && !Root.IsNone && ApplyFew(delta) is { } next ? next : ApplyToAll(delta);
     }
+
+    /// <inheritdoc cref="Apply(ManifestDelta)"/>
+    public Manifest Apply(PackChanges changes) => Apply(changes.Over(this));
 
     public static ManifestDelta Diff(Manifest from, Manifest to)
     {

@@ -45,6 +45,7 @@ public static class PackAlgebra
         lost.ExceptWith(newerManifest.PresentOf(lost));
         var successors = SuccessorsIn(forward, ContentsOf(Manifest.Diff(olderManifest, newerManifest).Put));
 
+        var packed = PackChanges.Between(newerManifest, changes);
         var header = new PackHeader(forward.Header.Site, forward.Version.Id, forward.Version.Root, older.Id, Partial: false);
         await using var writer = new PackWriter(output, header);
         using var held = new HeldContents(writer, key, (sha256, entry, isOld) => RequireContent(sha256, entry, isOld ? older.Id : forward.Version.Id));
@@ -72,13 +73,13 @@ public static class PackAlgebra
                 await FileDelta.InvertAsync(oldContent, newContent, delta, blob.Delta, cancellation);
                 await blob.CompleteAsync(entry.Hash, successor, entry.Size);
             }
-            else if (newerManifest.Find(entry.Path) is var newer && HeldContents.Takes(entry, newer))
+            else if (newerManifest.Find(packed.OriginOf(entry.Path)) is var newer && HeldContents.Takes(entry, newer))
             {
                 await held.WriteAsync(entry, oldContent, newer, openNewer);
             }
             else
             {
-                var basis = await SignSuccessorAsync(entry, newerManifest, forward.Version.Id, openNewer, key, cancellation);
+                var basis = await SignSuccessorAsync(newer, forward.Version.Id, openNewer, key, cancellation);
                 await using var blob = writer.BeginBlob(basis.Signature is not null);
                 var digest = await FileDelta.EncodeAsync(oldContent, basis.Signature, key, blob.Delta, cancellation);
                 RequireContent(digest.Hash, entry, older.Id);
@@ -86,7 +87,7 @@ public static class PackAlgebra
             }
         }
 
-        await writer.CompleteAsync(older, changes, cancellation);
+        await writer.CompleteAsync(older, packed, cancellation);
     }
 
     /// <summary>Writes the pack A→C from the packs A→B and B→C, without building B.</summary>
@@ -143,7 +144,7 @@ public static class PackAlgebra
             }
         }
 
-        await writer.CompleteAsync(second.Version, changes, cancellation);
+        await writer.CompleteAsync(second.Version, PackChanges.Between(start, changes), cancellation);
     }
 
     /// <summary>Where a composition takes a content from.</summary>
@@ -198,9 +199,9 @@ public static class PackAlgebra
     }
 
     private static async Task<(ContentHash Hash, BlockSignature? Signature)> SignSuccessorAsync(
-        Entry old, Manifest newer, VersionId newerVersion, Func<ContentHash, Stream> openNewer, BlockKey key, CancellationToken cancellation)
+        Entry? successor, VersionId newerVersion, Func<ContentHash, Stream> openNewer, BlockKey key, CancellationToken cancellation)
     {
-        if (newer.Find(old.Path) is not { Type: EntryType.File, Size: >= SmallestWorthSigning } successor)
+        if (successor is not { Type: EntryType.File, Size: >= SmallestWorthSigning })
         {
             return default;
         }

@@ -7,7 +7,10 @@ namespace Mirror.Store.Packs;
 internal static class PackFormat
 {
     public const ushort Major = 1;
-    public const ushort Minor = 0;
+
+    /// <summary>Since 1 changes can have moves. A reader of 0 refuses such a record, as it refuses every field it does not know, and reads all others.</summary>
+    public const ushort Minor = 1;
+
     public const int FileHeaderLength = 16;
     public const int MaxRawFrame = 1 << 20;
     public const int TrailerLength = 32;

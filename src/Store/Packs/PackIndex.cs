@@ -142,8 +142,13 @@ internal sealed class PackIndex(PackPreamble preamble)
     }
 
     /// <summary>What forbids these changes in a pack with this header; null when nothing does.</summary>
-    public static string? FaultOf(PackHeader header, ManifestDelta changes)
+    public static string? FaultOf(PackHeader header, PackChanges changes)
     {
+        if (FaultOf(header, changes.Moves) is { } fault)
+        {
+            return fault;
+        }
+
         for (var i = 1; i < changes.Put.Count; i++)
         {
             if (changes.Put[i - 1].Path >= changes.Put[i].Path)
@@ -175,6 +180,36 @@ internal sealed class PackIndex(PackPreamble preamble)
 
             put += order < 0 ? 1 : 0;
             removed += order > 0 ? 1 : 0;
+        }
+
+        return null;
+    }
+
+    private static string? FaultOf(PackHeader header, IReadOnlyList<DirectoryMove> moves)
+    {
+        var targets = new HashSet<EntryPath>();
+        for (var i = 0; i < moves.Count; i++)
+        {
+            var move = moves[i];
+            if (header.From.IsNone)
+            {
+                return $"the directory \"{move.From}\" moves, but the pack leads from nothing";
+            }
+
+            if (i > 0 && moves[i - 1].From >= move.From)
+            {
+                return $"the move of \"{move.From}\" is out of order or there twice";
+            }
+
+            if (move.From.IsRoot || move.To.IsRoot || move.From == move.To)
+            {
+                return $"the directory \"{move.From}\" cannot move to \"{move.To}\"";
+            }
+
+            if (!targets.Add(move.To))
+            {
+                return $"two directories move to \"{move.To}\"";
+            }
         }
 
         return null;

@@ -98,9 +98,10 @@ public sealed class PackReader : IDisposable
     public BlobInfo? Find(ContentHash hash) => index.Find(hash) is { } blob ? BlobList.InfoOf(blob) : null;
 
     /// <exception cref="PackFormatException"/>
-    public ManifestDelta ReadChanges()
+    public PackChanges ReadChanges()
     {
         ObjectDisposedException.ThrowIf(disposed, this);
+        var moves = new List<DirectoryMove>();
         var put = new List<Entry>();
         var removed = new List<EntryPath>();
         var buffer = Array.Empty<byte>();
@@ -111,7 +112,7 @@ public sealed class PackReader : IDisposable
                 if (frame.Kind == FrameKind.Changes)
                 {
                     ReadAsListed(frame, ref buffer);
-                    AddChanges(frame, buffer.AsSpan(0, frame.Raw), put, removed);
+                    AddChanges(frame, buffer.AsSpan(0, frame.Raw), moves, put, removed);
                 }
             }
         }
@@ -120,7 +121,7 @@ public sealed class PackReader : IDisposable
             FrameFile.Fit(ref buffer, 0);
         }
 
-        var changes = new ManifestDelta(put, removed);
+        var changes = new PackChanges(moves, put, removed);
         return PackIndex.FaultOf(Header, changes) is { } fault ? throw file.Refuse(fault) : changes;
     }
 
@@ -266,11 +267,16 @@ public sealed class PackReader : IDisposable
         }
     }
 
-    private void AddChanges(FramePlace frame, ReadOnlySpan<byte> record, List<Entry> put, List<EntryPath> removed)
+    private void AddChanges(FramePlace frame, ReadOnlySpan<byte> record, List<DirectoryMove> moves, List<Entry> put, List<EntryPath> removed)
     {
         try
         {
             var changes = PackRecords.Parse(PackRecords.Changes, record);
+            foreach (var move in changes.Moved)
+            {
+                moves.Add(new DirectoryMove(EntryPath.Parse(move.OldPath.Span), EntryPath.Parse(move.NewPath.Span)));
+            }
+
             foreach (var entry in changes.Put)
             {
                 put.Add(EntryRecords.Decode(entry));

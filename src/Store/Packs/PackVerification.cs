@@ -40,7 +40,7 @@ public static class PackVerification
 
     private static IEnumerable<string> FaultsOfChanges(PackReader pack)
     {
-        ManifestDelta changes;
+        PackChanges changes;
         try
         {
             changes = pack.ReadChanges();

@@ -81,7 +81,7 @@ public sealed class PackWriter : IAsyncDisposable
 
     /// <summary>Ends the pack: changes, index with the version, trailer. The output is flushed, not synced.</summary>
     /// <exception cref="ArgumentException">The version is not the one the header leads to, or the changes are not in manifest order.</exception>
-    public async Task CompleteAsync(VersionRecord version, ManifestDelta changes, CancellationToken cancellation)
+    public async Task CompleteAsync(VersionRecord version, PackChanges changes, CancellationToken cancellation)
     {
         RefuseWhenOver();
         if (version.Id != header.To || version.Site != header.Site)
@@ -107,6 +107,9 @@ public sealed class PackWriter : IAsyncDisposable
         await frames.FlushAsync(cancellation);
         completed = true;
     }
+
+    /// <inheritdoc cref="CompleteAsync(VersionRecord, PackChanges, CancellationToken)"/>
+    public Task CompleteAsync(VersionRecord version, ManifestDelta changes, CancellationToken cancellation) => CompleteAsync(version, PackChanges.Plain(changes), cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -208,10 +211,17 @@ public sealed class PackWriter : IAsyncDisposable
         }
     }
 
-    private async Task WriteChangesAsync(ManifestDelta changes, CancellationToken cancellation)
+    private async Task WriteChangesAsync(PackChanges changes, CancellationToken cancellation)
     {
         var chunk = new ChangesRecord();
         var size = 0;
+        foreach (var move in changes.Moves)
+        {
+            var message = new MoveRecord { OldPath = ByteString.CopyFrom(move.From.Bytes), NewPath = ByteString.CopyFrom(move.To.Bytes) };
+            await MakeRoomAsync(PackRecords.CostOf(message), move.From);
+            chunk.Moved.Add(message);
+        }
+
         foreach (var entry in changes.Put)
         {
             var message = EntryRecords.Encode(entry);

@@ -32,7 +32,7 @@ internal sealed class ManifestTrail(string directory, string site)
 
     /// <param name="from">The head before; null for none.</param>
     /// <param name="manifest">All of the new head's manifest; asked for only when a new beginning is made.</param>
-    public void Append(IStoreDisk disk, VersionRecord? from, VersionRecord to, ManifestDelta changes, Func<Manifest> manifest)
+    public void Append(IStoreDisk disk, VersionRecord? from, VersionRecord to, Func<PackChanges> changes, Func<Manifest> manifest)
     {
         if (LeadsTo(to))
         {
@@ -41,7 +41,7 @@ internal sealed class ManifestTrail(string directory, string site)
 
         if (from is not null && from.Id != to.Id && !IsTooLong() && LeadsTo(from))
         {
-            Write(disk, new PackHeader(site, from.Id, from.Root, to.Id, Partial: true), to, changes);
+            Write(disk, new PackHeader(site, from.Id, from.Root, to.Id, Partial: true), to, changes());
         }
         else
         {
@@ -52,7 +52,7 @@ internal sealed class ManifestTrail(string directory, string site)
     /// <summary>A new beginning; what led elsewhere is of no use any more.</summary>
     public void Begin(IStoreDisk disk, VersionRecord version, Manifest manifest)
     {
-        var first = Write(disk, new PackHeader(site, default, default, version.Id, Partial: true), version, new ManifestDelta(manifest.Entries, []));
+        var first = Write(disk, new PackHeader(site, default, default, version.Id, Partial: true), version, PackChanges.Plain(new ManifestDelta(manifest.Entries, [])));
         Remove(disk, row => row != first);
     }
 
@@ -65,7 +65,7 @@ internal sealed class ManifestTrail(string directory, string site)
         return steps.Count >= MostSteps || steps.Sum(row => row.Bytes) > Math.Max(LeastBytes, Rows.Where(row => row.From.IsNone).Sum(row => row.Bytes));
     }
 
-    private PackRow Write(IStoreDisk disk, PackHeader header, VersionRecord version, ManifestDelta changes)
+    private PackRow Write(IStoreDisk disk, PackHeader header, VersionRecord version, PackChanges changes)
     {
         var row = new PackRow(header.From, header.To, PackCatalogue.FileName(header.From, header.To), Partial: true, Bytes: 0);
         var path = Path.Combine(Directory, row.File);
@@ -89,7 +89,7 @@ internal sealed class ManifestTrail(string directory, string site)
         return row;
     }
 
-    private static async Task WriteAsync(FileStream file, PackHeader header, VersionRecord version, ManifestDelta changes)
+    private static async Task WriteAsync(FileStream file, PackHeader header, VersionRecord version, PackChanges changes)
     {
         await using var pack = new PackWriter(file, header);
         await pack.CompleteAsync(version, changes, CancellationToken.None);

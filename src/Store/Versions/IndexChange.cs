@@ -17,8 +17,8 @@ internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction
     /// <summary>The new head; null when this transaction sets none.</summary>
     public VersionId? Head { get; private set; }
 
-    /// <summary>How the head's manifest changes.</summary>
-    public ManifestDelta Entries { get; private set; } = new([], []);
+    /// <summary>How the head's manifest changes, as a pack would say it.</summary>
+    public Func<PackChanges> Entries { get; private set; } = () => PackChanges.Plain(new ManifestDelta([], []));
 
     /// <summary>What the facts beside the index become; null when they stay as they are.</summary>
     public StoreFacts? Applied(StoreFacts facts)
@@ -92,9 +92,10 @@ internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction
     public void DeleteSlot(string name) => Run("DELETE FROM slots WHERE name = $0", name);
 
     /// <summary>Once in a transaction.</summary>
-    public void ChangeEntries(ManifestDelta changes)
+    public void ChangeEntries(Manifest from, Manifest to)
     {
-        Entries = changes;
+        var changes = Manifest.Diff(from, to);
+        Entries = () => PackChanges.Between(from, changes);
         foreach (var path in changes.Removed)
         {
             Run("DELETE FROM entries WHERE path = $0", path.Bytes.ToArray());

@@ -153,7 +153,7 @@ internal sealed partial class VersionIndex
         rows.SetMode(contents.Mode, contents.LiveRoot);
         rows.SetHead(contents.Head);
         rows.SetOperation(contents.Operation);
-        rows.ChangeEntries(new ManifestDelta(contents.HeadManifest.Entries, []));
+        rows.ChangeEntries(Manifest.Empty, contents.HeadManifest);
         foreach (var row in contents.Versions)
         {
             rows.PutVersion(row);

@@ -94,7 +94,7 @@ public sealed partial class VersionStore
             CommitSource("record capture", gone, obsolete, statKeys, newSignatures, change =>
             {
                 change.SetHead(version.Id);
-                change.ChangeEntries(Manifest.Diff(before.HeadManifest, manifest));
+                change.ChangeEntries(before.HeadManifest, manifest);
                 change.PutVersion(row);
                 if (entry is not null)
                 {
@@ -214,7 +214,7 @@ public sealed partial class VersionStore
         return await InstallAsync(row, async output =>
         {
             await using var writer = new PackWriter(output, new PackHeader(Site, newer.Id, newer.Root, older.Id, partial));
-            await writer.CompleteAsync(older, changes, cancellation);
+            await writer.CompleteAsync(older, PackChanges.Between(newerManifest, changes), cancellation);
         });
     }
 

@@ -150,7 +150,7 @@ public sealed partial class VersionStore
         {
             change.SetOperation(entry.Operation);
             change.SetHead(pack.Version.Id);
-            change.ChangeEntries(Manifest.Diff(before.HeadManifest, target));
+            change.ChangeEntries(before.HeadManifest, target);
             versions.ForEach(change.PutVersion);
             change.SetSlot(slot, pack.Version.Id);
             if (row is not null)

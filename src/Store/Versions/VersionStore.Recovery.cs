@@ -167,7 +167,7 @@ public sealed partial class VersionStore
         index.Commit(disk, "recover: fall back", change =>
         {
             change.SetHead(current?.Id ?? default);
-            change.ChangeEntries(Manifest.Diff(state.HeadManifest, manifest));
+            change.ChangeEntries(state.HeadManifest, manifest);
             staged.ForEach(row => change.DeleteVersion(row.Record.Id));
             packs.ForEach(change.DeletePack);
             lost.ForEach(change.DeleteSlot);

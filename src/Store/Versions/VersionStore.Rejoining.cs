@@ -139,7 +139,7 @@ public sealed partial class VersionStore
             change.SetOperation(entry.Operation);
             change.SetMode(StoreMode.Holding, "");
             change.SetHead(head.Id);
-            change.ChangeEntries(Manifest.Diff(before.HeadManifest, liveManifest));
+            change.ChangeEntries(before.HeadManifest, liveManifest);
             change.SetSlot(slot, head.Id);
             change.ClearCaptureState();
             rows.ForEach(change.PutVersion);

@@ -82,7 +82,7 @@ public sealed partial class VersionStore
         {
             change.SetOperation(entry.Operation);
             change.SetHead(older.Id);
-            change.ChangeEntries(Manifest.Diff(before.HeadManifest, manifest));
+            change.ChangeEntries(before.HeadManifest, manifest);
             change.DeleteVersion(newest.Id);
             removed.ForEach(change.DeletePack);
             change.DeleteSlot(SlotPair.Other(slot));

@@ -49,6 +49,21 @@ public sealed class PackCommandTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Ls_and_stat_name_directories_that_moved_as_a_whole()
+    {
+        var path = files["moved.pack"];
+        await WriteAsync(path, null, moves: [new DirectoryMove(EntryPath.Parse("old/pages"), EntryPath.Parse("new"))]);
+
+        var listed = await MirrorProgram.RunAsync("pack", "ls", path, "--json");
+        Assert.Equal(["old/pages new"], listed.Json.GetProperty("moved").EnumerateArray().Select(move => $"{move.GetProperty("from").GetString()} {move.GetProperty("to").GetString()}"));
+        var text = await MirrorProgram.RunAsync("pack", "ls", path);
+        Assert.Contains("1 directories moved with all they hold; beside that 4 put, 1 removed", text.Output, StringComparison.Ordinal);
+        Assert.Contains("old/pages -> new", text.Output, StringComparison.Ordinal);
+        Assert.Equal(1, (await MirrorProgram.RunAsync("pack", "stat", path, "--json")).Json.GetProperty("moved").GetInt32());
+        Assert.Equal(ExitCode.Ok, (await MirrorProgram.RunAsync("pack", "verify", path)).Code);
+    }
+
+    [Fact]
     public async Task Stat_counts_contents_and_bytes()
     {
         var ended = await MirrorProgram.RunAsync("pack", "stat", Pack, "--json");
@@ -187,7 +202,7 @@ public sealed class PackCommandTests : IAsyncLifetime, IDisposable
         return files[name];
     }
 
-    private static async Task WriteAsync(string path, PackKey? secret, bool lie = false)
+    private static async Task WriteAsync(string path, PackKey? secret, bool lie = false, IReadOnlyList<DirectoryMove>? moves = null)
     {
         var key = new BlockKey(5);
         var signature = (await FileDelta.EncodeAsync(new MemoryStream(oldPage), null, key, Stream.Null, CancellationToken.None)).Signature;
@@ -196,7 +211,7 @@ public sealed class PackCommandTests : IAsyncLifetime, IDisposable
         await using var writer = new PackWriter(output, header, secret);
         await BlobAsync(writer, lie ? "another\n"u8.ToArray() : added, Hash(added), lie ? 8 : added.Length, null, default, key);
         await BlobAsync(writer, newPage, Hash(newPage), newPage.Length, signature, Hash(oldPage), key);
-        var changes = new ManifestDelta([Entry("added", added), Entry("empty", []), Entry("moved", moved), Entry("page", newPage)], [EntryPath.Parse("gone")]);
+        var changes = new PackChanges(moves ?? [], [Entry("added", added), Entry("empty", []), Entry("moved", moved), Entry("page", newPage)], [EntryPath.Parse("gone")]);
         var version = new VersionRecord("wiki", new VersionId(1, 2), new VersionId(1, 1), DateTimeOffset.UnixEpoch, "alpha", Hash("to"u8.ToArray()), 5, 50_136, [], Hash("chain"u8.ToArray()));
         await writer.CompleteAsync(version, changes, CancellationToken.None);
     }

@@ -24,6 +24,7 @@ internal abstract class PackFileParser(string name) : Parser(name, typeof(PackFo
         reader.VerifyFrames(CancellationToken.None);
         Promise(safe == pack.Length, "a pack that reads well is not a safe prefix of itself");
         var changes = reader.ReadChanges();
+        Promise(changes.Moves.Zip(changes.Moves.Skip(1)).All(pair => pair.First.From < pair.Second.From), "moves out of order");
         Promise(changes.Put.Zip(changes.Put.Skip(1)).All(pair => pair.First.Path < pair.Second.Path), "changes out of order");
         var applied = 0;
         foreach (var blob in reader.Blobs)
@@ -31,7 +32,7 @@ internal abstract class PackFileParser(string name) : Parser(name, typeof(PackFo
             applied += ReadBlob(reader, blob) ? 1 : 0;
         }
 
-        return HashCode.Combine(reader.Blobs.Count, Rough(changes.Put.Count), Rough(changes.Removed.Count), reader.Header.Partial, applied);
+        return HashCode.Combine(reader.Blobs.Count, Rough(changes.Put.Count), Rough(changes.Removed.Count), Rough(changes.Moves.Count), reader.Header.Partial, applied);
     }
 
     private static bool ReadBlob(PackReader reader, BlobInfo blob)
@@ -63,7 +64,7 @@ internal sealed class PackPart() : PackFileParser("pack-part")
     private static readonly byte[] data = [.. deltas.SelectMany(delta => delta)];
 
     public override IReadOnlyList<byte[]> Seeds { get; } =
-        [[0, .. header], [1, .. changes], [1, .. Changes([PackForge.Folder("q")], [])], [2, .. Index()], [3, .. data]];
+        [[0, .. header], [1, .. changes], [1, .. Changes([PackForge.Folder("q")], [])], [1, .. Changes([PackForge.Folder("q")], ["z"], [("a", "q/a")])], [2, .. Index()], [3, .. data]];
 
     public override int Read(byte[] input)
     {
@@ -77,11 +78,12 @@ internal sealed class PackPart() : PackFileParser("pack-part")
         });
     }
 
-    public static byte[] Changes(IEnumerable<Entry> put, IEnumerable<string> removed)
+    public static byte[] Changes(IEnumerable<Entry> put, IEnumerable<string> removed, IEnumerable<(string From, string To)>? moved = null)
     {
         var record = new ChangesRecord();
         record.Put.AddRange(put.Select(EntryRecords.Encode));
         record.Removed.AddRange(removed.Select(ByteString.CopyFromUtf8));
+        record.Moved.AddRange((moved ?? []).Select(move => new MoveRecord { OldPath = ByteString.CopyFromUtf8(move.From), NewPath = ByteString.CopyFromUtf8(move.To) }));
         return record.ToByteArray();
     }
 

@@ -111,6 +111,9 @@ internal sealed class ChangesParser() : Parser("changes", typeof(InvalidDataExce
         PackPart.Changes([edited], ["dir", "dir/sub", "dir/sub/x"]),
         PackPart.Changes([PackForge.File("dir", [6])], ["dir/sub", "dir/sub/x"]),
         PackPart.Changes([PackForge.Folder("z"), PackForge.File("z/y", [7])], ["a/d"]),
+        PackPart.Changes([], [], [("a", "dir/a")]),
+        PackPart.Changes([PackForge.File("dir/e", [8])], ["a/sub/x"], [("a", "dir"), ("dir", "a")]),
+        PackPart.Changes([PackForge.Folder("dir")], [], [("dir", "dir/sub"), ("dir/sub", "top")]),
     ];
 
     public override int Read(byte[] input)
@@ -119,10 +122,18 @@ internal sealed class ChangesParser() : Parser("changes", typeof(InvalidDataExce
         Entry[] put = [.. record.Put.Select(EntryRecords.Decode)];
         EntryPath[] removed = [.. record.Removed.Select(path => EntryPath.Parse(path.Span))];
         _ = PackForge.Start.Root;
-        var changed = PackForge.Start.Apply(new ManifestDelta(put, removed));
+        DirectoryMove[] moves = [.. record.Moved.Select(move => new DirectoryMove(EntryPath.Parse(move.OldPath.Span), EntryPath.Parse(move.NewPath.Span)))];
+        var changes = new PackChanges(moves, put, removed);
+        if (PackIndex.FaultOf(PackForge.Header, changes) is { } fault)
+        {
+            throw new InvalidDataException(fault);
+        }
+
+        var changed = PackForge.Start.Apply(changes);
         var fresh = Manifest.FromSorted(changed.Entries);
         Promise(changed.Root == fresh.Root, "the root that was carried on is not the root of these entries");
         Promise(PackForge.Start.Apply(Manifest.Diff(PackForge.Start, changed)).Root == fresh.Root, "the difference does not lead there");
+        Promise(PackForge.Start.Apply(PackChanges.Between(PackForge.Start, Manifest.Diff(PackForge.Start, changed))).Root == fresh.Root, "the difference with moves does not lead there");
         foreach (var entry in changed.Entries)
         {
             Promise(!entry.Path.Bytes.StartsWith("/"u8) && !entry.Path.Bytes.Contains((byte)0), "a path that leaves the root");

@@ -52,7 +52,8 @@ internal sealed class LawSite
             await blob.CompleteAsync(entry.Hash, basis, entry.Size);
         }
 
-        await writer.CompleteAsync(Version, Manifest.Diff(from?.Manifest ?? Manifest.Empty, Manifest), CancellationToken.None);
+        var start = from?.Manifest ?? Manifest.Empty;
+        await writer.CompleteAsync(Version, PackChanges.Between(start, Manifest.Diff(start, Manifest)), CancellationToken.None);
         return path;
     }
 
@@ -65,7 +66,7 @@ internal sealed class LawSite
         Assert.Equal(Version, reader.Version);
 
         var start = from?.Manifest ?? Manifest.Empty;
-        var (said, meant) = (reader.ReadChanges(), Manifest.Diff(start, Manifest));
+        var (said, meant) = (reader.ReadChanges().Over(start), Manifest.Diff(start, Manifest));
         Assert.Equal(meant.Put, said.Put);
         Assert.Equal(meant.Removed, said.Removed);
         var manifest = start.Apply(said);

@@ -35,6 +35,9 @@ internal enum LawStory
 
     /// <summary>A file of many blocks, or an edit of a few bytes in one.</summary>
     Large,
+
+    /// <summary>Directories move, change places, go into each other; and something below them changes.</summary>
+    MoveDirectories,
 }
 
 /// <summary>One story in the life of a tree, made before it is known of what tree; the numbers choose among what is there.</summary>
@@ -71,6 +74,7 @@ internal sealed record LawStep(LawStory Story, TreeMutation Change, uint A, uint
         LawStory.BringBack => earlier.Count == 0 || Pick(Files(earlier[Index(A, earlier.Count)]), B) is not { } lost ? tree : Put(tree, lost.Key, lost.Value),
         LawStory.GoBack => earlier.Count == 0 ? tree : earlier[Index(A, earlier.Count)],
         LawStory.Large => Enlarged(tree),
+        LawStory.MoveDirectories => MovedDirectories.Edited(MovedDirectories.Moved(MovedDirectories.Planted(tree, A), MovedDirectories.Ways[Index(B, MovedDirectories.Ways.Count)]), A),
         _ => Change.Apply(tree),
     };
 

@@ -81,6 +81,44 @@ public sealed class PackRoundTripTests : IDisposable
     }
 
     [Fact]
+    public async Task Moves_read_back_as_they_were_written_however_many()
+    {
+        var moves = Enumerable.Range(0, 20_000).Select(i => new DirectoryMove(EntryPath.Parse($"from-{i:d6}-{new string('x', 30)}"), EntryPath.Parse($"to-{i:d6}"))).ToArray();
+        var changes = new PackChanges(moves, [PackSamples.File("file", [1])], [EntryPath.Parse("gone")]);
+        var path = samples.NewPath();
+        await using (var output = File.Create(path))
+        await using (var writer = new PackWriter(output, PackSamples.Header()))
+        {
+            await writer.CompleteAsync(PackSamples.Version(), changes, CancellationToken.None);
+        }
+
+        using var reader = PackReader.Open(path);
+        var read = reader.ReadChanges();
+
+        Assert.Equal(moves, read.Moves);
+        Assert.Equal(changes.Put, read.Put);
+        Assert.Equal(changes.Removed, read.Removed);
+    }
+
+    [Theory]
+    [InlineData("a", "")]
+    [InlineData("", "a")]
+    [InlineData("a", "a")]
+    [InlineData("b a", "x y")]
+    [InlineData("a a", "x y")]
+    [InlineData("a b", "x x")]
+    public async Task Moves_that_no_version_can_make_are_not_written(string from, string to)
+    {
+        var moves = from.Split(' ').Zip(to.Split(' '), (old, now) => new DirectoryMove(EntryPath.Parse(old), EntryPath.Parse(now))).ToList();
+        await using var writer = new PackWriter(new MemoryStream(), PackSamples.Header());
+        await Assert.ThrowsAsync<ArgumentException>(() => writer.CompleteAsync(PackSamples.Version(), new PackChanges(moves, [], []), CancellationToken.None));
+
+        await using var first = new PackWriter(new MemoryStream(), PackSamples.Header(fromNothing: true));
+        var move = new DirectoryMove(EntryPath.Parse("a"), EntryPath.Parse("b"));
+        await Assert.ThrowsAsync<ArgumentException>(() => first.CompleteAsync(PackSamples.Version(), new PackChanges([move], [], []), CancellationToken.None));
+    }
+
+    [Fact]
     public async Task A_blob_can_be_read_from_any_place_backwards_and_forwards()
     {
         var bytes = PackSamples.Noise(7 << 20, 1);

@@ -1,5 +1,6 @@
 using CsCheck;
 using Mirror.Store.Manifests;
+using Mirror.Store.Tests.Laws;
 using Mirror.Testing.Trees;
 
 namespace Mirror.Store.Tests.Versions;
@@ -42,7 +43,7 @@ public sealed class GeneratedHistoryTests
         var any = tree.Nodes.Keys.Where(path => !path.IsRoot).ToList();
         var name = random.Next(3) == 0 ? $"d{random.Next(3)}/f{random.Next(3)}" : $"f{random.Next(5)}";
         var target = EntryPath.Parse(name);
-        switch (random.Next(files.Count == 0 ? 1 : 10))
+        switch (random.Next(files.Count == 0 ? 1 : 11))
         {
             case 0 or 1:
                 return tree.File(name, SampleTrees.Text(random.Next(4), random.Next(3) * 4_000));
@@ -66,6 +67,9 @@ public sealed class GeneratedHistoryTests
             case 8:
                 var changed = tree.Nodes[Pick(any)];
                 return changed.Type == EntryType.Symlink ? tree : tree.Replace(changed, changed.With(entry => entry with { Mode = entry.Mode ^ 0x8 }));
+            case 9:
+                return MovedDirectories.Edited(
+                    MovedDirectories.Moved(MovedDirectories.Planted(tree, 1), MovedDirectories.Ways[random.Next(MovedDirectories.Ways.Count)]), (uint)random.Next(1000));
             default:
                 return tree.Symlink(name, $"f{random.Next(3)}");
         }

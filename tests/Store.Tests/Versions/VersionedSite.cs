@@ -76,7 +76,7 @@ internal sealed class VersionedSite : IDisposable
             await blob.CompleteAsync(entry.Hash, digest is null ? default : ContentHash.From(digest.Hash), entry.Size);
         }
 
-        await writer.CompleteAsync(to, Manifest.Diff(older, newer), CancellationToken.None);
+        await writer.CompleteAsync(to, PackChanges.Between(older, Manifest.Diff(older, newer)), CancellationToken.None);
         return path;
     }
 

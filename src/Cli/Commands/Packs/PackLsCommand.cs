@@ -27,6 +27,7 @@ internal static class PackLsCommand
                 new
                 {
                     header = PackText.Header(reader),
+                    moved = changes.Moves.Select(move => new { from = PackText.PathOf(move.From), to = PackText.PathOf(move.To) }),
                     put = changes.Put.Select(entry => new
                     {
                         path = PackText.PathOf(entry.Path),
@@ -46,7 +47,12 @@ internal static class PackLsCommand
                 output =>
                 {
                     PackText.WriteHeader(reader, output);
-                    output.WriteLine($"\n{changes.Put.Count} put, {changes.Removed.Count} removed");
+                    output.WriteLine($"\n{(changes.Moves.Count == 0 ? "" : $"{changes.Moves.Count} directories moved with all they hold; beside that ")}{changes.Put.Count} put, {changes.Removed.Count} removed");
+                    foreach (var move in changes.Moves)
+                    {
+                        output.WriteLine($"moved    {"directory",-29} {PackText.PathOf(move.From)} -> {PackText.PathOf(move.To)}");
+                    }
+
                     foreach (var entry in changes.Put)
                     {
                         output.WriteLine(string.Create(

@@ -33,6 +33,7 @@ internal static class PackStatCommand
                     frames = totals.Select(kind => new { kind = kind.Kind, frames = kind.Frames, compressed = kind.Compressed, raw = kind.Raw, stored = kind.Stored }),
                     whole = new { count = wholes.Count, size = wholes.Size, delta_bytes = wholes.Bytes },
                     delta = new { count = deltas.Count, size = deltas.Size, delta_bytes = deltas.Bytes },
+                    moved = changes.Moves.Count,
                     put = changes.Put.Count,
                     removed = changes.Removed.Count,
                     ratio = Ratio(wholes.Size + deltas.Size, reader.Length),
@@ -51,7 +52,7 @@ internal static class PackStatCommand
                     Tables.Row(contents, "delta", Text(deltas.Count), Text(deltas.Size), Text(deltas.Bytes), Text(Ratio(deltas.Size, deltas.Bytes)));
                     Tables.On(output).Write(frames);
                     Tables.On(output).Write(contents);
-                    output.WriteLine($"{changes.Put.Count} entries put, {changes.Removed.Count} removed; {wholes.Size + deltas.Size} bytes of contents in a pack of {reader.Length} (ratio {Text(Ratio(wholes.Size + deltas.Size, reader.Length))})");
+                    output.WriteLine($"{(changes.Moves.Count == 0 ? "" : $"{changes.Moves.Count} directories moved, ")}{changes.Put.Count} entries put, {changes.Removed.Count} removed; {wholes.Size + deltas.Size} bytes of contents in a pack of {reader.Length} (ratio {Text(Ratio(wholes.Size + deltas.Size, reader.Length))})");
                 });
             return ExitCode.Ok;
         });

@@ -1,0 +1,191 @@
+namespace Mirror.Store.Manifests;
+
+/// <summary>
+/// Finds directories that moved, so that a difference can be said shorter. Files that left one directory and came to another with the same name and content vote for it, and for the
+/// directories above as long as these have the same names; a move is taken when it saves more than it costs. Nothing found here can be wrong, only longer than need be.
+/// </summary>
+internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
+{
+    // About what a pack takes for them. An entry has a hash and times that do not compress; paths beside their like nearly vanish.
+    private const int EntryBytes = 60;
+    private const int PathBytes = 6;
+    private const int MoveBytes = 40;
+
+    /// <summary>Files with one name and one content (licences, empty templates) are in many places: a few of them tell as much as all.</summary>
+    private const int MostAlike = 8;
+
+    private const int MostTries = 8;
+
+    private readonly Dictionary<EntryPath, Entry> put = changes.Put.ToDictionary(entry => entry.Path);
+    private readonly HashSet<EntryPath> removed = [.. changes.Removed];
+    private readonly List<DirectoryMove> found = [];
+    private readonly Dictionary<EntryPath, DirectoryMove> foundFrom = [];
+    private readonly HashSet<EntryPath> foundTo = [];
+
+    /// <summary>How many entries may be weighed: a few times what there is, however directories are nested.</summary>
+    private long patience = 16L * (from.Entries.Count + changes.Put.Count);
+
+    /// <summary>In manifest order of the old paths.</summary>
+    public IReadOnlyList<DirectoryMove> Find()
+    {
+        // Outer directories first: what goes with them needs no move of its own.
+        var candidates = Candidates();
+        var better = BetterInParts(candidates);
+        foreach (var move in candidates)
+        {
+            var above = Above(move.From);
+            if ((above is not { } outer || move.From.Moved(outer.From, outer.To) != move.To) && !better.Contains(move) && !foundTo.Contains(move.To) && Gain(move, above) > 0)
+            {
+                found.Add(move);
+                foundFrom.Add(move.From, move);
+                foundTo.Add(move.To);
+            }
+        }
+
+        for (var tries = 0; found.Count > 0 && new MovedEntries(from, found).TryExpand().Clash is { } clash; tries++)
+        {
+            found.RemoveAll(move => tries == MostTries || move == clash.Move);
+        }
+
+        return found;
+    }
+
+    /// <summary>Those of which too much stays behind: the directories in them that moved are better moved by themselves.</summary>
+    private HashSet<DirectoryMove> BetterInParts(List<DirectoryMove> candidates)
+    {
+        var better = new HashSet<DirectoryMove>();
+        var ofParts = candidates.ToDictionary(move => move, _ => 0L);
+        foreach (var move in Enumerable.Reverse(candidates))
+        {
+            var (whole, parts) = (Gain(move, null), ofParts[move]);
+            if (parts > whole)
+            {
+                better.Add(move);
+            }
+
+            var outer = new DirectoryMove(move.From.Parent, move.To.Parent);
+            if (move.From.Name.SequenceEqual(move.To.Name) && ofParts.ContainsKey(outer))
+            {
+                ofParts[outer] += Math.Max(0, Math.Max(whole, parts));
+            }
+        }
+
+        return better;
+    }
+
+    private List<DirectoryMove> Candidates()
+    {
+        var votes = new Dictionary<DirectoryMove, int>();
+        var leaving = Leaving();
+        if (leaving.Count == 0)
+        {
+            return [];
+        }
+
+        foreach (var entry in changes.Put)
+        {
+            if (entry is { Type: EntryType.File, Size: > 0 } && from.Find(entry.Path)?.Hash != entry.Hash && leaving.TryGetValue((entry.Hash, NameOf(entry.Path)), out var before))
+            {
+                foreach (var path in before)
+                {
+                    Vote(votes, path, entry.Path);
+                }
+            }
+        }
+
+        return [.. votes.GroupBy(vote => vote.Key.From)
+            .Select(group => group.OrderByDescending(vote => vote.Value).ThenBy(vote => vote.Key.To).First().Key)
+            .OrderBy(move => move.From)];
+    }
+
+    private static void Vote(Dictionary<DirectoryMove, int> votes, EntryPath before, EntryPath now)
+    {
+        do
+        {
+            (before, now) = (before.Parent, now.Parent);
+            if (before.IsRoot || now.IsRoot || before == now)
+            {
+                return;
+            }
+
+            var move = new DirectoryMove(before, now);
+            votes[move] = votes.GetValueOrDefault(move) + 1;
+        }
+        while (before.Name.SequenceEqual(now.Name));
+    }
+
+    private Dictionary<(ContentHash Hash, EntryPath Name), List<EntryPath>> Leaving()
+    {
+        var leaving = new Dictionary<(ContentHash, EntryPath), List<EntryPath>>();
+        foreach (var path in changes.Removed.Concat(put.Keys))
+        {
+            if (from.Find(path) is not { Type: EntryType.File, Size: > 0 } entry || (put.TryGetValue(path, out var now) && now.Hash == entry.Hash))
+            {
+                continue;
+            }
+
+            var key = (entry.Hash, NameOf(path));
+            if (!leaving.TryGetValue(key, out var paths))
+            {
+                leaving.Add(key, paths = []);
+            }
+
+            if (paths.Count < MostAlike)
+            {
+                paths.Add(path);
+            }
+        }
+
+        return leaving;
+    }
+
+    /// <summary>The nearest move found so far that takes this path along.</summary>
+    private DirectoryMove? Above(EntryPath path)
+    {
+        for (var above = path; !above.IsRoot && found.Count > 0; above = above.Parent)
+        {
+            if (foundFrom.TryGetValue(above, out var move))
+            {
+                return move;
+            }
+        }
+
+        return null;
+    }
+
+    private long Gain(DirectoryMove move, DirectoryMove? instead)
+    {
+        var (at, end) = from.RangeOf(move.From);
+        if (at == end || from.Entries[at].Type != EntryType.Directory || (patience -= end - at) < 0)
+        {
+            return 0;
+        }
+
+        var gain = -(long)(MoveBytes + move.From.Bytes.Length + move.To.Bytes.Length);
+        for (; at < end; at++)
+        {
+            gain += Worth(from.Entries[at], move) - (instead is { } outer ? Worth(from.Entries[at], outer) : 0);
+        }
+
+        return gain;
+    }
+
+    /// <summary>What the changes need not say of an entry when it moves, less what they must say because it does.</summary>
+    private int Worth(Entry entry, DirectoryMove move)
+    {
+        if (entry.Path.Bytes.Length - move.From.Bytes.Length + move.To.Bytes.Length > EntryPath.MaxLength)
+        {
+            return int.MinValue / 4;
+        }
+
+        var path = entry.Path.Moved(move.From, move.To);
+        var there = put.TryGetValue(path, out var wanted) ? (wanted with { Path = entry.Path, HardlinkOf = null } == entry with { HardlinkOf = null } ? EntryBytes : 0)
+            : removed.Contains(path) ? 0
+            : from.Find(path) is null ? -PathBytes
+            : -EntryBytes;
+        var here = removed.Contains(entry.Path) ? PathBytes : put.ContainsKey(entry.Path) ? 0 : -EntryBytes;
+        return there + here;
+    }
+
+    private static EntryPath NameOf(EntryPath path) => EntryPath.Root.Append(path.Name);
+}

@@ -1,0 +1,105 @@
+namespace Mirror.Store.Manifests;
+
+/// <summary>
+/// How one manifest differs from another as a pack says it: directories that moved as a whole, and over that the entries to put and the paths to remove. What the moves come to is only
+/// known beside the manifest they start from; <see cref="Over"/> tells, and nobody else needs to understand moves. So a renamed directory costs two paths, however much it holds.
+/// </summary>
+/// <param name="Moves">By their old paths, in manifest order. All are meant at once.</param>
+public sealed record PackChanges(IReadOnlyList<DirectoryMove> Moves, IReadOnlyList<Entry> Put, IReadOnlyList<EntryPath> Removed)
+{
+    private Dictionary<EntryPath, EntryPath>? origins;
+
+    public bool IsEmpty => Moves.Count == 0 && Put.Count == 0 && Removed.Count == 0;
+
+    /// <summary>The same without looking for moves.</summary>
+    public static PackChanges Plain(ManifestDelta changes) => new([], changes.Put, changes.Removed);
+
+    /// <summary>The shortest way found to say it: <see cref="Over"/> the same manifest gives back exactly these changes, whatever moves were found.</summary>
+    /// <param name="from">What the changes start from.</param>
+    /// <param name="changes">A difference: everything in it changes something.</param>
+    public static PackChanges Between(Manifest from, ManifestDelta changes)
+    {
+        var moves = new MoveSearch(from, changes).Find();
+        if (moves.Count == 0)
+        {
+            return Plain(changes);
+        }
+
+        var moved = new MovedEntries(from, moves).Expand();
+        var said = changes.Put.Select(entry => entry.Path).Concat(changes.Removed).ToHashSet();
+        var put = changes.Put.Where(entry => !moved.TryGetValue(entry.Path, out var there) || !entry.Equals(there)).ToList();
+        var removed = changes.Removed.Where(path => !moved.TryGetValue(path, out var there) || there is not null).ToList();
+
+        // What the moves do that the changes do not is taken back.
+        foreach (var (path, entry) in moved.Where(pair => !said.Contains(pair.Key)))
+        {
+            if (from.Find(path) is not { } stays)
+            {
+                removed.Add(path);
+            }
+            else if (!stays.Equals(entry))
+            {
+                put.Add(stays);
+            }
+        }
+
+        put.Sort(static (left, right) => left.Path.CompareTo(right.Path));
+        removed.Sort();
+        return new PackChanges(moves, put, removed);
+    }
+
+    /// <summary>The plain difference from the manifest that these changes start from.</summary>
+    /// <exception cref="InvalidDataException">They cannot start from this manifest, or lead two entries to one path.</exception>
+    public ManifestDelta Over(Manifest from)
+    {
+        if (Moves.Count == 0)
+        {
+            return new ManifestDelta(Put, Removed);
+        }
+
+        var changed = new MovedEntries(from, Moves).Expand();
+        foreach (var path in Removed)
+        {
+            changed[path] = null;
+        }
+
+        foreach (var entry in Put)
+        {
+            changed[entry.Path] = entry;
+        }
+
+        var put = new List<Entry>();
+        var removed = new List<EntryPath>();
+        foreach (var (path, entry) in changed)
+        {
+            var before = from.Find(path);
+            if (entry is null && before is not null)
+            {
+                removed.Add(path);
+            }
+            else if (entry is not null && !entry.Equals(before))
+            {
+                put.Add(entry);
+            }
+        }
+
+        put.Sort(static (left, right) => left.Path.CompareTo(right.Path));
+        removed.Sort();
+        return new ManifestDelta(put, removed);
+    }
+
+    /// <summary>Where what now stands at a path stood before, by the moves alone.</summary>
+    public EntryPath OriginOf(EntryPath path)
+    {
+        origins ??= Moves.ToDictionary(move => move.To, move => move.From);
+        for (var above = path; !above.IsRoot && origins.Count > 0; above = above.Parent)
+        {
+            if (origins.TryGetValue(above, out var origin))
+            {
+                return path.Moved(above, origin);
+            }
+        }
+
+        return path;
+    }
+}

@@ -1,0 +1,121 @@
+using CsCheck;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tests.Laws;
+using Mirror.Store.Tests.Packs;
+using Mirror.Testing.Trees;
+
+namespace Mirror.Store.Tests.Manifests;
+
+public sealed class PackChangesTests
+{
+    public static TheoryData<int> Ways => [.. Enumerable.Range(0, MovedDirectories.Ways.Count)];
+
+    [Theory]
+    [MemberData(nameof(Ways))]
+    public void However_directories_move_it_is_said_in_few_words_and_means_exactly_that(int way)
+    {
+        var before = MovedDirectories.Planted(TreeLiteral.Empty, 1);
+        var after = MovedDirectories.Moved(before, MovedDirectories.Ways[way]);
+        AssertSays(before, after);
+        AssertSays(after, before);
+
+        var said = PackChanges.Between(before.ToManifest(), Manifest.Diff(before.ToManifest(), after.ToManifest()));
+        Assert.NotEmpty(said.Moves);
+
+        // Directories that come to be or make room, and what is in the place of something else; of what moved along nothing.
+        Assert.InRange(said.Put.Count, 0, 4);
+        Assert.DoesNotContain(said.Put, entry => entry.Type == EntryType.File && entry.Path != EntryPath.Parse("d/a"));
+    }
+
+    [Fact]
+    public void Whatever_happens_beside_and_below_the_moves_means_exactly_that() =>
+        Gen.Select(TreeGen.Tree, Gen.Int[0, MovedDirectories.Ways.Count - 1].Array[1, 2], Gen.UInt.Array[0, 4], Gen.UInt).Sample(
+            (tree, ways, edits, seed) =>
+            {
+                var before = MovedDirectories.Planted(tree, seed);
+                var after = edits.Aggregate(ways.Aggregate(before, (now, way) => MovedDirectories.Moved(MovedDirectories.Planted(now, seed), MovedDirectories.Ways[way])), MovedDirectories.Edited);
+                AssertSays(before, after);
+                AssertSays(after, before);
+            },
+            iter: 300, threads: 1);
+
+    [Fact]
+    public void Any_two_trees_are_told_apart_exactly() => LawStep.Lives(3).Sample(
+        trees =>
+        {
+            AssertSays(trees[0], trees[1]);
+            AssertSays(trees[1], trees[2]);
+            AssertSays(trees[2], trees[0]);
+        },
+        iter: 150, threads: 1);
+
+    [Fact]
+    public void A_directory_of_many_files_with_one_name_and_one_content_is_found_by_the_others()
+    {
+        var before = Enumerable.Range(0, 40).Aggregate(TreeLiteral.Empty, (tree, at) => tree.File($"old/{at}/LICENSE", "all rights").File($"old/{at}/own", $"number {at}"));
+        var after = MovedDirectories.Moved(before, ("old", "new"));
+
+        var said = PackChanges.Between(before.ToManifest(), Manifest.Diff(before.ToManifest(), after.ToManifest()));
+
+        Assert.Equal([Move("old", "new")], said.Moves);
+        Assert.Empty(said.Put);
+        Assert.Empty(said.Removed);
+    }
+
+    [Fact]
+    public void Copies_and_lone_files_that_move_are_no_moved_directories()
+    {
+        var before = MovedDirectories.Planted(TreeLiteral.Empty, 1);
+        var copied = before.Nodes.Where(node => node.Key.IsWithin(Path("d/a")))
+            .Aggregate(before, (tree, node) => tree.Put(node.Key.Moved(Path("d/a"), Path("copy")), node.Value.With(static entry => entry)));
+        var single = before.Without("d/a/5.txt").Put(Path("d/c/5.txt"), before["d/a/5.txt"]);
+
+        Assert.Empty(PackChanges.Between(before.ToManifest(), Manifest.Diff(before.ToManifest(), copied.ToManifest())).Moves);
+        Assert.Empty(PackChanges.Between(before.ToManifest(), Manifest.Diff(before.ToManifest(), single.ToManifest())).Moves);
+    }
+
+    [Fact]
+    public void Nonsense_is_refused()
+    {
+        var start = MovedDirectories.Planted(TreeLiteral.Empty, 1).ToManifest();
+
+        // No directory, nothing at all, two to one path, and a path that would be too long.
+        AssertRefused(Move("d/a/0.txt", "x"));
+        AssertRefused(Move("nowhere", "x"));
+        AssertRefused(Move("d/a", "x"), Move("d/b", "x/sub"));
+        AssertRefused(new DirectoryMove(Path("d"), EntryPath.Parse(string.Join('/', Enumerable.Repeat(new string('n', 255), 15)) + "/" + new string('m', 253))));
+
+        // A tree without the parents of what moved, or with something below a file, is none.
+        Assert.Throws<InvalidDataException>(() => start.Apply(new PackChanges([Move("d/a", "x/y")], [], [])));
+        Assert.Throws<InvalidDataException>(() => start.Apply(new PackChanges([Move("d/a", "d/file/y")], [], [])));
+        Assert.Throws<InvalidDataException>(() => start.Apply(new PackChanges([Move("d/a", "d/a/y")], [], [])));
+
+        void AssertRefused(params DirectoryMove[] moves) => Assert.Throws<InvalidDataException>(() => new PackChanges(moves, [], []).Over(start));
+    }
+
+    [Fact]
+    public void What_stands_at_a_path_now_is_known_by_where_it_stood()
+    {
+        var changes = new PackChanges([Move("a", "b"), Move("a/in", "c"), Move("d", "b/deep")], [], []);
+        Assert.Equal(Path("a/x"), changes.OriginOf(Path("b/x")));
+        Assert.Equal(Path("a/in/x"), changes.OriginOf(Path("c/x")));
+        Assert.Equal(Path("d/x"), changes.OriginOf(Path("b/deep/x")));
+        Assert.Equal(Path("else"), changes.OriginOf(Path("else")));
+    }
+
+    private static void AssertSays(TreeLiteral before, TreeLiteral after)
+    {
+        var (from, to) = (before.ToManifest(), after.ToManifest());
+        var plain = Manifest.Diff(from, to);
+        var said = PackChanges.Between(from, plain);
+        var meant = said.Over(from);
+        Assert.Equal(plain.Put, meant.Put);
+        Assert.Equal(plain.Removed, meant.Removed);
+        Assert.Equal(to.Root, from.Apply(said).Root);
+        Assert.Empty(said.Put.Select(entry => entry.Path).Intersect(said.Removed));
+    }
+
+    private static DirectoryMove Move(string from, string to) => new(Path(from), Path(to));
+
+    private static EntryPath Path(string path) => EntryPath.Parse(path);
+}
