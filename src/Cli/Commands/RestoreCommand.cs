@@ -29,14 +29,22 @@ internal static class RestoreCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Only print what would be read and written, and from where." };
         var confirm = new Option<string?>("--confirm") { Description = "End a restore in place at this destination: the state from before is deleted." };
         var undo = new Option<string?>("--undo") { Description = "Take a restore in place at this destination back: the state from before returns, and what was restored goes with all that changed in it." };
+        var databases = new Option<bool>("--databases")
+        {
+            Description = "Instead of files: load the version's dumps into the databases the site uses on the node. Each is loaded beside first; what was there is kept under another name.",
+        };
+        var only = new Option<string[]>("--database") { Description = "With --databases: only this one. May be repeated.", HelpName = "name" };
+        var live = new Option<bool>("--live") { Description = "With --databases: also on the primary, while its apps use them. What was written since the version goes, but for the copy that is kept." };
+        var yes = Confirmation.Option();
         var source = new HistoryOptions();
         var command = source.AddTo(new Command(
             "restore",
             "Bring a version back: built beside the destination, every file checked by its SHA-256, then put in place whole.\n\n"
             + "Examples: mirror restore 3.127 /srv/wiki-as-it-was; mirror restore 1.2 /tmp/pages --path wiki/pages --store /backup/wiki; "
-            + "mirror restore 1.2 /srv/wiki --in-place --store /backup/wiki, then mirror restore --confirm /srv/wiki, or --undo /srv/wiki")
+            + "mirror restore 1.2 /srv/wiki --in-place --store /backup/wiki, then mirror restore --confirm /srv/wiki, or --undo /srv/wiki; "
+            + "mirror restore 3.127 --databases --dry-run")
         {
-            version, destination, path, inPlace, link, dryRun, confirm, undo,
+            version, destination, path, inPlace, link, databases, only, live, dryRun, yes, confirm, undo,
         });
         command.SetRun(async (parsed, shown, cancellation) =>
         {
@@ -47,6 +55,18 @@ internal static class RestoreCommand
                 return ended is not null && back is not null || id is not null
                     ? throw new CommandException("--confirm and --undo stand alone, each with the destination of a restore in place.", ExitCode.Usage)
                     : End(ended ?? back!, undoes: back is not null, parsed.GetValue(dryRun), shown);
+            }
+
+            if (parsed.GetValue(databases))
+            {
+                return id is null || target is not null || parsed.GetValue(path) is not null || parsed.GetValue(inPlace) || parsed.GetValue(link)
+                    ? throw new CommandException("--databases takes a version and no destination: the databases are the site's own. Such as `mirror restore 3.127 --databases --dry-run`.", ExitCode.Usage)
+                    : await ReloadAsync(id, parsed.GetValue(only) ?? [], parsed.GetValue(live), parsed.GetValue(yes), parsed.GetValue(dryRun), source, parsed, shown, cancellation);
+            }
+
+            if (parsed.GetValue(live) || parsed.GetValue(only) is { Length: > 0 })
+            {
+                throw new CommandException("--database and --live go with --databases.", ExitCode.Usage);
             }
 
             if (id is null || target is null)
@@ -70,6 +90,34 @@ internal static class RestoreCommand
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    /// <summary>What would be replaced is shown, and asked for, before anything is.</summary>
+    private static async Task<int> ReloadAsync(
+        string version, string[] only, bool live, bool yes, bool dryRun, HistoryOptions source, ParseResult parsed, Shown shown, CancellationToken cancellation)
+    {
+        var request = new RestoreRequest { Version = Asking.ToWire(Asking.ParseVersion(version)), DryRun = true, Databases = new DatabaseRestore { Live = live } };
+        request.Databases.Only.AddRange(only);
+        await using var history = await source.OpenAsync(parsed, cancellation);
+        var plan = await history.RestoreAsync(request, shown, cancellation);
+        shown.EndProgress();
+        if (!dryRun)
+        {
+            Confirmation.Require(yes, shown, $"{string.Join("; ", plan.Databases.Select(line => RestoreText.Describe(line, done: false)))}. Load {version}?");
+            plan = await history.RestoreAsync(new RestoreRequest(request) { DryRun = false }, shown, cancellation);
+            shown.EndProgress();
+        }
+
+        shown.Result(RestoreText.DatabasesToJson(plan, dryRun), output =>
+        {
+            foreach (var line in plan.Databases)
+            {
+                output.WriteLine(RestoreText.Describe(line, done: !dryRun));
+            }
+
+            output.WriteLine(dryRun ? "nothing was changed" : $"the databases are as in {version}; nothing deletes what is kept");
+        });
+        return ExitCode.Ok;
     }
 
     private static int End(string destination, bool undoes, bool dryRun, Shown shown)

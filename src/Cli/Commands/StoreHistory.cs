@@ -31,6 +31,11 @@ internal sealed class StoreHistory(VersionStore store) : HistorySource
 
     public override async Task<RestoreOutcome> RestoreAsync(RestoreRequest request, Shown shown, CancellationToken cancellation)
     {
+        if (request.Databases is not null)
+        {
+            throw new CommandException("a store by itself has no databases: leave --store out and ask a node, or restore the dumps to a directory with --path .mirror/dumps.", ExitCode.Usage);
+        }
+
         var (version, options) = (Asking.ToId(request.Version), HistoryAnswers.Options(request));
         return request.DryRun
             ? HistoryAnswers.Of(await store.PlanRestoreAsync(version, request.Destination, options, cancellation))

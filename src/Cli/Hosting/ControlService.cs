@@ -167,7 +167,7 @@ internal sealed partial class ControlService(
     }
 
     public override Task Restore(RestoreRequest request, IServerStreamWriter<Progress> responseStream, ServerCallContext context) =>
-        ReportAsync(responseStream, context, async (progress, cancellation) =>
+        request.Databases is not null ? ReloadDatabases(request, responseStream, context) : ReportAsync(responseStream, context, async (progress, cancellation) =>
         {
             var store = StoreOf(request.Site);
             var id = ToId(request.Version);

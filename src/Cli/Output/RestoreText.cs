@@ -30,6 +30,22 @@ internal static class RestoreText
         previous = outcome.Previous.Length == 0 ? null : outcome.Previous,
     };
 
+    public static object DatabasesToJson(RestoreOutcome outcome, bool dryRun) => new
+    {
+        ok = true,
+        restored = !dryRun,
+        version = VersionText.ToJson(outcome.Version),
+        databases = outcome.Databases.Select(line => new { name = line.Name, target = line.Target, replaces = line.Exists, kept_as = line.KeptAs.Length == 0 ? null : line.KeptAs }),
+    };
+
+    public static string Describe(DatabaseLine line, bool done) => (line.Exists, done) switch
+    {
+        (true, true) => $"{line.Name}: {line.Target} was replaced; its state from before is {line.KeptAs}",
+        (true, false) => $"{line.Name}: {line.Target} would be replaced; its present state would be kept as {line.KeptAs}",
+        (false, true) => $"{line.Name}: {line.Target} was made",
+        (false, false) => $"{line.Name}: {line.Target} would be made",
+    };
+
     public static void Write(RestoreOutcome outcome, RestoreRequest request, TextWriter output)
     {
         if (request.DryRun)
