@@ -13,6 +13,7 @@ internal sealed partial class VersionIndex
 {
     private const int SqliteCorrupt = 11;
     private const int SqliteNotADatabase = 26;
+    private const int SqliteFull = 13;
 
     private readonly string path;
     private readonly RebuildNotes? notes;
@@ -115,6 +116,7 @@ internal sealed partial class VersionIndex
 
     private static VersionIndex Open(string path, RebuildNotes? notes, string? copy)
     {
+        var hasLog = HasLog(path);
         var connection = Connect(path, SqliteOpenMode.ReadWrite);
         try
         {
@@ -122,6 +124,12 @@ internal sealed partial class VersionIndex
             Execute(connection, "PRAGMA locking_mode = EXCLUSIVE;");
             RefuseEmpty(connection, path);
             Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+            if (hasLog)
+            {
+                // What is read from here on was perhaps never synced: it is, before anybody goes by it.
+                TakeLogIn(connection, path);
+            }
+
             IndexSchema.BringUpToDate(connection, IndexSchema.Steps, _ => { });
             return new VersionIndex(connection, path, notes, copy);
         }
@@ -179,6 +187,17 @@ internal sealed partial class VersionIndex
 
     private static IndexDamagedException Damaged(Exception error, string path) => new(
         $"The index {path} is damaged ({error.Message.TrimEnd('.')}). Open the store again: it is made anew from packs and trees; what the store holds is as it was.", error);
+
+    private static void TakeLogIn(SqliteConnection connection, string path)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "PRAGMA wal_checkpoint(TRUNCATE);";
+        using var said = command.ExecuteReader();
+        if (!said.Read() || said.GetInt64(0) != 0)
+        {
+            throw new StoreException($"The log of the index {path} could not be taken in: another process has it open. Close that, and open the store again.");
+        }
+    }
 
     private static void Execute(SqliteConnection connection, string sql)
     {

@@ -18,6 +18,9 @@ internal sealed partial class VersionIndex : IDisposable
     private readonly SqliteConnection connection;
     private readonly Lock gate = new();
 
+    /// <summary>The last commit failed, and may be in the log all the same.</summary>
+    private bool inDoubt;
+
     /// <exception cref="IndexDamagedException">The file is damaged, though it opened as a database.</exception>
     public IndexContents Load()
     {
@@ -135,9 +138,31 @@ internal sealed partial class VersionIndex : IDisposable
                     notes.Follow(disk, rows, LoadRecord, LoadManifest);
                 }
 
-                disk.Change($"{op}: commit", transaction.Commit);
+                try
+                {
+                    disk.Change($"{op}: commit", transaction.Commit);
+                }
+                catch (Exception error)
+                {
+                    inDoubt = error is not SqliteException { SqliteErrorCode: SqliteFull };
+                    throw;
+                }
+
                 return true;
             });
+        }
+    }
+
+    /// <summary>
+    /// A commit whose sync failed counts as undone here, but its pages are in the log: whoever opens the index next would find it done. Another commit takes their place, before anything
+    /// that belonged to the first is rolled back. Where no room was left for it, the failed one did not come to its end, and there is no doubt.
+    /// </summary>
+    public void Refute(IStoreDisk disk)
+    {
+        if (inDoubt)
+        {
+            Commit(disk, "refute", change => change.SetMeta("refuted", Guid.NewGuid().ToString()));
+            inDoubt = false;
         }
     }
 

@@ -206,6 +206,7 @@ public sealed partial class VersionStore : IAsyncDisposable
     {
         try
         {
+            index.Refute(disk);
             Recover();
         }
         catch (Exception again)

@@ -66,6 +66,59 @@ internal sealed class FaultCampaign : IDisposable
         return disk.AllStruck && next?.AllStruck != false;
     }
 
+    /// <summary>The index's log cannot be synced, so many times from the commit with this number on; then the process is killed.</summary>
+    /// <returns>False: that commit belongs to the opening.</returns>
+    public async Task<bool> TryUnsyncedAsync(int at, int failures)
+    {
+        PutBack(start);
+        var disk = new FaultDisk();
+        var done = 0;
+        IndexSyncs? syncs = null;
+        await using (var store = await site.OpenAsync(disk))
+        {
+            if (disk.Operations.Count >= at)
+            {
+                return false;
+            }
+
+            disk.Watching = () =>
+            {
+                if (disk.Operations.Count == at)
+                {
+                    syncs = new IndexSyncs(store);
+                    syncs.Fail(failures);
+                }
+            };
+            try
+            {
+                Assert.True(await FailsHonestlyAsync(async () =>
+                {
+                    for (; done < scenario.Steps.Count; done++)
+                    {
+                        await scenario.Steps[done].RunAsync(site, store);
+                    }
+                }), "the sync failed, and nobody was told");
+                site.KeepAsKilled();
+            }
+            finally
+            {
+                syncs?.Dispose();
+            }
+        }
+
+        try
+        {
+            site.PutBackKilled();
+            await LookAsync(Allowed(done));
+        }
+        catch (Exception error)
+        {
+            throw new InvalidOperationException($"{scenario.Name}: {failures} failed syncs from {at} on ({Operations[at - 1]}): {error.Message}", error);
+        }
+
+        return true;
+    }
+
     /// <summary>Opens what is on the disk now and looks at it.</summary>
     /// <param name="allowed">Numbers of steps that may have been done.</param>
     public async Task LookAsync(IReadOnlyList<int> allowed)

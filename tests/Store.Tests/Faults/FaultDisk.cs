@@ -46,6 +46,9 @@ internal sealed class FaultDisk(params Fault[] faults) : IStoreDisk
 
     public List<string> Operations { get; } = [];
 
+    /// <summary>Told before an operation; it is the last of <see cref="Operations"/>.</summary>
+    public Action? Watching { get; set; }
+
     public bool AllStruck => struck.Count == faults.Length;
 
     public string Describe() => string.Join(" and ", faults.Select(fault =>
@@ -127,6 +130,7 @@ internal sealed class FaultDisk(params Fault[] faults) : IStoreDisk
         }
 
         Operations.Add(op);
+        Watching?.Invoke();
         if (faults.FirstOrDefault(fault => fault.At == Operations.Count) is not { } fault)
         {
             return full && grows ? FaultKind.Full : null;

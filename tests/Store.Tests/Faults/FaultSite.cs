@@ -4,6 +4,7 @@ using Mirror.Store.Slots;
 using Mirror.Store.Tests.Versions;
 using Mirror.Store.Tree;
 using Mirror.Store.Versions;
+using Mirror.Testing;
 using Mirror.Testing.Trees;
 
 namespace Mirror.Store.Tests.Faults;
@@ -183,6 +184,13 @@ internal sealed class FaultSite : IDisposable
             .ToList();
         Assert.True(odd.Count == 0, $"left behind: {string.Join(", ", odd)}");
     }
+
+    /// <summary>A copy of the disk, as a process that is killed now would leave it.</summary>
+    public void KeepAsKilled() => Shell.Run("rm -rf \"$2\" && cp -a \"$1\" \"$2\"", Disk, Killed);
+
+    public void PutBackKilled() => Shell.Run("rm -rf \"$1\" && cp -a \"$2\" \"$1\" && rm -rf \"$2\"", Disk, Killed);
+
+    private string Killed => Path.Combine(home, "killed");
 
     private bool IsPendingInPlace(string path) => InPlace.Any(destination => Path.GetFileName(path) == $".mirror-restore-{Path.GetFileName(destination)}" && RestoresInPlace.Find(destination) is not null);
 
