@@ -4,6 +4,9 @@ using Mirror.Store.Tree;
 
 namespace Mirror.Store.Versions;
 
+/// <param name="Seen">What was at the path when it was looked at; null: nothing.</param>
+internal sealed record SlotFault(EntryPath Path, string Fault, StatKey? Seen);
+
 /// <summary>
 /// Compares a slot with its manifest. Paths that belong to apps are passed over, and so is what they cannot help changing: the times of the directories they lie in.
 /// Nobody but root can give files away, so for others owners, devices, set-id bits and privileged attributes are in the manifest only.
@@ -15,28 +18,42 @@ internal sealed class SlotVerification(string tree, Manifest manifest, Func<Entr
 
     private readonly HashSet<EntryPath> appDirectories = [];
 
-    /// <returns>Path and what is wrong with it.</returns>
-    public List<(EntryPath Path, string Fault)> Run(IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    /// <summary>What is at a path now; null when nothing is, or nobody may look at it.</summary>
+    public static StatKey? Look(string tree, EntryPath path)
+    {
+        try
+        {
+            return TreeScanner.Stat(tree, path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <param name="suspects">Only contents of these are read, of the others metadata; null: of all.</param>
+    public List<SlotFault> Run(IProgress<StoreProgress>? progress, CancellationToken cancellation, IReadOnlySet<EntryPath>? suspects = null)
     {
         var scan = TreeScanner.Scan(tree, IsExcluded, cancellation);
-        var faults = scan.Unreadable.Select(path => (path.Path, $"cannot be read: {path.Reason}")).ToList();
+        var faults = scan.Unreadable.Select(path => new SlotFault(path.Path, $"cannot be read: {path.Reason}", Look(tree, path.Path))).ToList();
         var unreadable = scan.Unreadable.Select(path => path.Path).ToList();
-        var found = scan.Entries.ToDictionary(scanned => scanned.Entry.Path, scanned => scanned.Entry);
+        var found = scan.Entries.ToDictionary(scanned => scanned.Entry.Path);
         long done = 0;
         foreach (var recorded in manifest.Entries)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (!found.Remove(recorded.Path, out var actual))
+            if (!found.Remove(recorded.Path, out var scanned))
             {
                 if (!unreadable.Exists(path => recorded.Path.IsWithin(path)) && !MayBeAbsent(recorded))
                 {
-                    faults.Add((recorded.Path, "is missing"));
+                    faults.Add(new SlotFault(recorded.Path, "is missing", Seen: null));
                 }
 
                 continue;
             }
 
-            if (readData && recorded is { Type: EntryType.File, HardlinkOf: null } && actual.Type == EntryType.File)
+            var actual = scanned.Entry;
+            if (readData && suspects?.Contains(recorded.Path) != false && recorded is { Type: EntryType.File, HardlinkOf: null } && actual.Type == EntryType.File)
             {
                 actual = actual with { Hash = HashOf(recorded.Path) };
                 done += recorded.Size;
@@ -46,11 +63,11 @@ internal sealed class SlotVerification(string tree, Manifest manifest, Func<Entr
             var differences = EntryDifference.OnDisk(recorded, Excused(recorded, actual)).ToList();
             if (differences.Count > 0)
             {
-                faults.Add((recorded.Path, $"differs (recorded, not found): {string.Join("; ", differences)}"));
+                faults.Add(new SlotFault(recorded.Path, $"differs (recorded, not found): {string.Join("; ", differences)}", scanned.Stat));
             }
         }
 
-        faults.AddRange(found.Keys.Select(path => (path, Foreign)));
+        faults.AddRange(found.Values.Select(foreign => new SlotFault(foreign.Entry.Path, Foreign, foreign.Stat)));
         return faults;
     }
 

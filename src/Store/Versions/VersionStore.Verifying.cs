@@ -10,6 +10,10 @@ namespace Mirror.Store.Versions;
 public sealed partial class VersionStore
 {
     private const int MostFindingsOfOneTree = 100;
+    private const int MostLooks = 4;
+
+    /// <summary>So many paths are looked at before the next may have its turn.</summary>
+    private const int StatsInTurn = 256;
 
     /// <summary>Checks the slots against their manifests (all contents when <paramref name="readData"/>), every pack, and the chain of version hashes. A live tree is its app's and is not looked at.</summary>
     public Task<IReadOnlyList<StoreFinding>> VerifyAsync(bool readData, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run<IReadOnlyList<StoreFinding>>(
@@ -31,33 +35,62 @@ public sealed partial class VersionStore
         },
         cancellation);
 
-    /// <summary>A slot is read without keeping others waiting; what looks wrong is looked at again in turn, since a stage may have been at work.</summary>
+    /// <summary>
+    /// A slot is read without keeping others waiting. What looks wrong may be a stage at work: it stands if, in turn, the slot holds what it held then and the paths are what they were,
+    /// which a few stats a time tell. Else those are read again.
+    /// </summary>
     private async Task<List<StoreFinding>> VerifySlotAsync(string slot, bool readData, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
-        try
+        SlotLook? look = null;
+        for (var looks = 0; looks < MostLooks; looks++)
         {
-            var first = VerifySlot(slot, readData, progress, cancellation);
-            if (first.Count == 0)
+            try
             {
-                return first;
+                look = LookAt(slot, readData, look?.Suspects, progress, cancellation);
+                if (look.IsClean || await StandsAsync(look, cancellation))
+                {
+                    return look.Findings();
+                }
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                // Whatever vanished under the scan is settled by looking again.
+                progress?.Report(new StoreProgress($"looking again at slot {slot}: {error.Message}", 0, 0));
             }
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // Whatever vanished under the scan is settled below, where nothing moves.
-            progress?.Report(new StoreProgress($"looking again at slot {slot}: {error.Message}", 0, 0));
-        }
 
-        return await InTurnAsync(() => Task.FromResult(VerifySlot(slot, readData, progress, cancellation)), cancellation);
+        // It changes all the time. Of what was read before only the suspects are read again.
+        return await InTurnAsync(() => Task.FromResult(LookAt(slot, readData, look?.Suspects, progress, cancellation).Findings()), cancellation);
     }
 
-    private List<StoreFinding> VerifySlot(string slot, bool readData, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    private async Task<bool> StandsAsync(SlotLook look, CancellationToken cancellation)
     {
-        var at = state;
+        var stands = await InTurnAsync(() => Task.FromResult(Outline(look.Slot, state).Look.Wrong.SequenceEqual(look.Wrong)), cancellation);
+        foreach (var portion in look.Faults.Chunk(StatsInTurn))
+        {
+            stands = stands && await InTurnAsync(
+                () => Task.FromResult(
+                    state.Slots.GetValueOrDefault(look.Slot) == look.Version && portion.All(fault => SlotVerification.Look(look.Tree, fault.Path) == fault.Seen)),
+                cancellation);
+        }
+
+        return stands;
+    }
+
+    private SlotLook LookAt(string slot, bool readData, IReadOnlySet<EntryPath>? suspects, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+    {
+        var (look, manifest) = Outline(slot, state);
+        return manifest is null ? look : look with { Faults = new SlotVerification(look.Tree, manifest, isPrivate, readData).Run(progress, cancellation, suspects) };
+    }
+
+    /// <summary>What is wrong with a slot before one looks into it.</summary>
+    /// <returns>And what it should hold; null when that cannot be looked for.</returns>
+    private (SlotLook Look, Manifest? Manifest) Outline(string slot, StoreState at)
+    {
         var tree = slots.PathOf(slot);
         if (!at.Slots.TryGetValue(slot, out var version))
         {
-            return [];
+            return (new SlotLook(slot, default, tree, "", [], []), null);
         }
 
         var remedy = slot == at.CurrentSlot
@@ -65,29 +98,43 @@ public sealed partial class VersionStore
             : $"Stop the node and delete {tree}: it is made again from the other slot.";
         if (!slots.Exists(slot))
         {
-            return [new StoreFinding($"{tree}, which holds {version}, is gone.", remedy)];
+            return (new SlotLook(slot, version, tree, remedy, [new StoreFinding($"{tree}, which holds {version}, is gone.", remedy)], []), null);
         }
 
         if (at.Find(version) is not { } row || FindManifest(at, row.Record) is not { } manifest)
         {
-            return [new StoreFinding($"{tree} holds {version}, whose manifest cannot be had.{catalogue.DescribeDamage()}", remedy)];
+            return (new SlotLook(slot, version, tree, remedy, [new StoreFinding($"{tree} holds {version}, whose manifest cannot be had.{catalogue.DescribeDamage()}", remedy)], []), null);
         }
 
-        var findings = new List<StoreFinding>();
-        if (slots.ReadMarker(slot) is not { } marker || marker.Version != version.ToString() || marker.Root != row.Record.Root.ToString())
+        var wrong = slots.ReadMarker(slot) is { } marker && marker.Version == version.ToString() && marker.Root == row.Record.Root.ToString()
+            ? Array.Empty<StoreFinding>()
+            : [new StoreFinding($"{tree}.version does not say that the slot holds {version}.", "Nothing needs it while the index is whole; the next stage writes it again.")];
+        return (new SlotLook(slot, version, tree, remedy, wrong, []), manifest);
+    }
+
+    /// <summary>What one look at a slot found.</summary>
+    /// <param name="Wrong">With the slot as a whole.</param>
+    private sealed record SlotLook(string Slot, VersionId Version, string Tree, string Remedy, IReadOnlyList<StoreFinding> Wrong, IReadOnlyList<SlotFault> Faults)
+    {
+        public bool IsClean => Wrong.Count == 0 && Faults.Count == 0;
+
+        public IReadOnlySet<EntryPath> Suspects => Faults.Select(fault => fault.Path).ToHashSet();
+
+        public List<StoreFinding> Findings()
         {
-            findings.Add(new StoreFinding($"{tree}.version does not say that the slot holds {version}.", "Nothing needs it while the index is whole; the next stage writes it again."));
-        }
+            List<StoreFinding> findings =
+            [
+                .. Wrong,
+                .. Faults.Take(MostFindingsOfOneTree).Select(fault => new StoreFinding(
+                    $"{Tree}/{fault.Path} of {Version} {fault.Fault}.", fault.Fault == SlotVerification.Foreign ? $"Remove it: no version has it, and it goes with the slot. {Remedy}" : Remedy)),
+            ];
+            if (Faults.Count > MostFindingsOfOneTree)
+            {
+                findings.Add(new StoreFinding($"{Tree} has {Faults.Count - MostFindingsOfOneTree} more differences from {Version}.", Remedy));
+            }
 
-        var faults = new SlotVerification(tree, manifest, isPrivate, readData).Run(progress, cancellation);
-        findings.AddRange(faults.Take(MostFindingsOfOneTree).Select(fault => new StoreFinding(
-            $"{tree}/{fault.Path} of {version} {fault.Fault}.", fault.Fault == SlotVerification.Foreign ? $"Remove it: no version has it, and it goes with the slot. {remedy}" : remedy)));
-        if (faults.Count > MostFindingsOfOneTree)
-        {
-            findings.Add(new StoreFinding($"{tree} has {faults.Count - MostFindingsOfOneTree} more differences from {version}.", remedy));
+            return findings;
         }
-
-        return findings;
     }
 
     private void VerifyPacks(List<StoreFinding> findings, IProgress<StoreProgress>? progress, CancellationToken cancellation)

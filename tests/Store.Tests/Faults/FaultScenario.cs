@@ -19,14 +19,6 @@ internal sealed record FaultStep(string Name, Func<FaultSite, VersionStore, Task
 /// <param name="KnowsInodes">It remembers inodes by their numbers, and so cannot be put on another disk, as states after a power cut are.</param>
 internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare, IReadOnlyList<FaultStep> Steps, int TrustedFrom = 0, bool KnowsInodes = false)
 {
-    private static readonly TreeLiteral[] trees =
-    [
-        TreeLiteral.Empty.File("page", "one").File("big", SampleTrees.Text(1, 9_000)).File("kept", "kept").Directory("sub").Symlink("link", "page"),
-        TreeLiteral.Empty.File("page", "two").File("big", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/new", "new").Hardlink("twin", "page"),
-        TreeLiteral.Empty.File("page", "three").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub", "a file now"),
-        TreeLiteral.Empty.File("page", "four").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/again", "x").Symlink("link", "kept"),
-    ];
-
     public static IReadOnlyList<FaultScenario> All { get; } =
     [
         new("first versions", site => PrepareAsync(site, held: 0),
@@ -47,13 +39,13 @@ internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare,
         [
             new("begin capturing", async (site, store) =>
             {
-                site.Rewrite(site.Root, trees[0]);
+                site.Rewrite(site.Root, Crashing.Trees[0]);
                 await store.BeginCapturingAsync(site.Root, CancellationToken.None);
             }),
             Capture(1), Capture(2), Capture(3),
             new("rejoin", async (site, store) =>
             {
-                site.Rewrite(site.Root, trees[3]);
+                site.Rewrite(site.Root, Crashing.Trees[3]);
                 await RejoinAsync(site, store, common: 2, branch: 4);
             }),
             new("fill", async (site, store) => await store.StageAsync(await site.ReceiveAsync(store, null, site.Version(1, epoch: 2)), null, CancellationToken.None), Unflipped: true),
@@ -98,12 +90,12 @@ internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare,
 
     private static async Task PrepareAsync(FaultSite site, ulong held)
     {
-        foreach (var tree in trees)
+        foreach (var tree in Crashing.Trees)
         {
             site.Site.Add(tree);
         }
 
-        site.Site.Add(trees[1].File("from the new primary", "x"), new VersionId(2, 1), site.Version(2));
+        site.Site.Add(Crashing.Trees[1].File("from the new primary", "x"), new VersionId(2, 1), site.Version(2));
         Directory.CreateDirectory(site.Disk);
         if (held == 0)
         {

@@ -167,12 +167,12 @@ public sealed class InPlaceRestoreTests(ITestOutputHelper output) : IDisposable
         await using (var store = await NewStoreAsync(disk))
         {
             disk.Armed = last == "restore";
-            failed = await FailsAsync(() => RestoreAsync(store));
+            failed = await Crashing.FailsAsync(() => RestoreAsync(store));
             if (last != "restore")
             {
                 Assert.False(failed);
                 disk.Armed = true;
-                failed = Fails(() => _ = last == "confirm" ? RestoresInPlace.Confirm(Destination, disk) : RestoresInPlace.Undo(Destination, disk));
+                failed = Crashing.Fails(() => _ = last == "confirm" ? RestoresInPlace.Confirm(Destination, disk) : RestoresInPlace.Undo(Destination, disk));
             }
 
             disk.Armed = false;
@@ -192,14 +192,14 @@ public sealed class InPlaceRestoreTests(ITestOutputHelper output) : IDisposable
         }
         else if (RestoresInPlace.Find(Destination) is not null)
         {
-            _ = Fails(() => RestoresInPlace.Undo(Destination, new FailingDisk(0, false)));
+            _ = Crashing.Fails(() => RestoresInPlace.Undo(Destination, new FailingDisk(0, false)));
             var confirmed = last == "confirm" && IsThere(SampleTrees.First);
             Assert.True(confirmed || IsThere(mine), $"{last} failed at {failAt} ({disk.Failed}): undo did not bring the old state back");
         }
 
         // At the very beginning and the very end a crash leaves an empty directory: whoever comes next takes it away.
         Assert.True(RestoresInPlace.Find(Destination) is null);
-        _ = Fails(() => RestoresInPlace.Undo(Destination));
+        _ = Crashing.Fails(() => RestoresInPlace.Undo(Destination));
         AssertNothingBeside();
         return (true, disk.Failed);
     }
@@ -246,30 +246,4 @@ public sealed class InPlaceRestoreTests(ITestOutputHelper output) : IDisposable
     }
 
     private void AssertNothingBeside() => Assert.Empty(Directory.EnumerateFileSystemEntries(site.Files.Path, ".mirror-restore-*"));
-
-    private static bool Fails(Action action)
-    {
-        try
-        {
-            action();
-            return false;
-        }
-        catch (Exception error) when (error is IOException or StoreException)
-        {
-            return true;
-        }
-    }
-
-    private static async Task<bool> FailsAsync(Func<Task> action)
-    {
-        try
-        {
-            await action();
-            return false;
-        }
-        catch (Exception error) when (error is IOException or StoreException)
-        {
-            return true;
-        }
-    }
 }

@@ -11,14 +11,6 @@ namespace Mirror.Store.Tests.Rebuilding;
 /// <summary>The rebuild is interrupted at every change of the disk it makes, and the index is lost after every change that staging and flipping make.</summary>
 public sealed class RebuildCrashTests(ITestOutputHelper output)
 {
-    private static readonly TreeLiteral[] trees =
-    [
-        TreeLiteral.Empty.File("page", "one").File("big", SampleTrees.Text(1, 9_000)).File("kept", "kept").Directory("sub"),
-        TreeLiteral.Empty.File("page", "two").File("big", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/new", "new"),
-        TreeLiteral.Empty.File("page", "three").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub", "a file now"),
-        TreeLiteral.Empty.File("page", "four").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/again", "x"),
-    ];
-
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -30,11 +22,11 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
             using var site = await NewSiteAsync(saved: 3);
             Lose(site, damaged);
             var disk = new FailingDisk(failAt, forGood: true) { Armed = true };
-            var failed = await FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
+            var failed = await Crashing.FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
             await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
             {
                 Assert.Equal(site.Versions[2].Record, store.Current);
-                await AssertSoundAsync(site, store, $"rebuild failed at {failAt} ({disk.Failed})");
+                await Crashing.AssertGoesOnAsync(site, store, $"rebuild failed at {failAt} ({disk.Failed})");
             }
 
             // Set aside is set aside: nobody's bytes are deleted.
@@ -65,14 +57,14 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
             await using (var store = await site.OpenAsync(disk))
             {
                 disk.Armed = true;
-                failed = await FailsAsync(() => RunAsync(site, store));
+                failed = await Crashing.FailsAsync(() => Crashing.StageAndFlipAsync(site, store));
             }
 
             Lose(site, damaged: false);
             await using (var store = await site.OpenAsync(new FailingDisk(0, false)))
             {
                 Assert.True(store.Current!.Id == site.Versions[0].Record.Id || store.Current.Id >= site.Versions[2].Record.Id, $"{store.Current.Id} was never flipped to");
-                await AssertSoundAsync(site, store, $"the index was lost at {failAt} ({disk.Failed})");
+                await Crashing.AssertGoesOnAsync(site, store, $"the index was lost at {failAt} ({disk.Failed})");
             }
 
             if (!failed)
@@ -106,7 +98,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
                     }
 
                     disk.Armed = true;
-                    failed = await FailsAsync(() => store.ForgetNewestAsync(null, CancellationToken.None));
+                    failed = await Crashing.FailsAsync(() => store.ForgetNewestAsync(null, CancellationToken.None));
                 }
 
                 Lose(site, damaged: false);
@@ -114,7 +106,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
                 {
                     Assert.True(store.Current == store.Head, $"at {failAt} ({disk.Failed}): {store.Current?.Id} is current and {store.Head?.Id} the newest");
                     Assert.Contains(store.Head!.Id, site.Versions.Skip(1).Take(failed ? 2 : 1).Select(version => version.Record.Id));
-                    await AssertSoundAsync(site, store, $"the index was lost at {failAt} ({disk.Failed})");
+                    await Crashing.AssertGoesOnAsync(site, store, $"the index was lost at {failAt} ({disk.Failed})");
                 }
 
                 if (!failed)
@@ -143,7 +135,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
             await using (var store = await site.OpenAsync(disk))
             {
                 disk.Armed = true;
-                failed = await FailsAsync(() => store.ForgetAsync([site.Versions[1].Record.Id], dryRun: false, null, CancellationToken.None));
+                failed = await Crashing.FailsAsync(() => store.ForgetAsync([site.Versions[1].Record.Id], dryRun: false, null, CancellationToken.None));
             }
 
             Lose(site, damaged: false);
@@ -190,7 +182,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
             await using (var store = await site.OpenAsync(disk))
             {
                 disk.Armed = true;
-                failed = await FailsAsync(() => ReignAsync(site, store));
+                failed = await Crashing.FailsAsync(() => ReignAsync(site, store));
             }
 
             var written = Path.Combine(site.StoreDirectory, "current", "by-the-app");
@@ -224,7 +216,7 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
     private static async Task ReignAsync(VersionedSite site, VersionStore store)
     {
         await store.BeginCapturingAsync(CancellationToken.None);
-        var written = trees[1].File("by-the-app", "written");
+        var written = Crashing.Trees[1].File("by-the-app", "written");
         site.TreeRemove(store.CurrentTree!);
         written.WriteTo(store.CurrentTree!);
         var captured = site.Add(written, site.Versions[1].Record.Id.Next, site.Versions[1].Record);
@@ -251,65 +243,17 @@ public sealed class RebuildCrashTests(ITestOutputHelper output)
     {
         var site = new VersionedSite();
         await using var store = await site.OpenAsync(new FailingDisk(0, false));
-        foreach (var tree in trees.Take(saved))
+        foreach (var tree in Crashing.Trees.Take(saved))
         {
             site.Add(tree);
             await site.StageAllAsync(store, flip: true);
         }
 
-        foreach (var tree in trees.Take(known).Skip(saved))
+        foreach (var tree in Crashing.Trees.Take(known).Skip(saved))
         {
             site.Add(tree);
         }
 
         return site;
-    }
-
-    private static async Task RunAsync(VersionedSite site, VersionStore store)
-    {
-        await StageNextAsync(site, store);
-        await StageNextAsync(site, store);
-        await store.FlipAsync(CancellationToken.None);
-        await StageNextAsync(site, store);
-        await store.FlipAsync(CancellationToken.None);
-    }
-
-    private static async Task StageNextAsync(VersionedSite site, VersionStore store)
-    {
-        var next = site.Versions.First(version => version.Record.Id > store.Head!.Id).Record;
-        var received = Path.Combine(store.InboxDirectory, $"{next.Id}.pack");
-        File.Copy(await site.PackAsync(store.Head, next), received, overwrite: true);
-        await store.StageAsync(received, null, CancellationToken.None);
-    }
-
-    private static async Task AssertSoundAsync(VersionedSite site, VersionStore store, string where)
-    {
-        try
-        {
-            TreeAssert.Holds(site.TreeOf(store.Current!.Id), store.CurrentLink);
-            TreeAssert.Holds(site.TreeOf(store.Head!.Id), store.HeadTree);
-            await site.StageAllAsync(store, flip: false);
-            await store.FlipAsync(CancellationToken.None);
-            TreeAssert.Holds(trees[^1], store.CurrentLink);
-            await VersionedSite.AssertCleanAsync(store);
-            await site.AssertAllRestoreAsync(store);
-        }
-        catch (Exception error)
-        {
-            throw new InvalidOperationException($"{where}: {error.Message}", error);
-        }
-    }
-
-    private static async Task<bool> FailsAsync(Func<Task> run)
-    {
-        try
-        {
-            await run();
-            return false;
-        }
-        catch (Exception error) when (error is IOException or StoreException)
-        {
-            return true;
-        }
     }
 }

@@ -44,7 +44,7 @@ public sealed class ThinningCrashTests(ITestOutputHelper output)
             await using (var store = await site.OpenAsync(disk))
             {
                 disk.Armed = true;
-                failed = await FailsAsync(() => RunAsync(store, work));
+                failed = await Crashing.FailsAsync(() => RunAsync(store, work));
                 disk.Armed = false;
                 if (failed)
                 {
@@ -86,7 +86,7 @@ public sealed class ThinningCrashTests(ITestOutputHelper output)
                 await using (var store = await site.OpenAsync(dying))
                 {
                     dying.Armed = true;
-                    crashed = await FailsAsync(() => RunAsync(store, work));
+                    crashed = await Crashing.FailsAsync(() => RunAsync(store, work));
                 }
 
                 if (!crashed)
@@ -97,7 +97,7 @@ public sealed class ThinningCrashTests(ITestOutputHelper output)
                 }
 
                 var disk = new FailingDisk(failAt, forGood: true) { Armed = true };
-                var failed = await FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
+                var failed = await Crashing.FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
                 await using var reopened = await site.OpenAsync();
                 await AssertOldOrNewAsync(site, reopened, work, before, Outcome(work), $"{work} crashed at {crash}, recovery at {failAt} ({disk.Failed})");
                 if (!failed)
@@ -194,19 +194,6 @@ public sealed class ThinningCrashTests(ITestOutputHelper output)
         catch (Exception error)
         {
             throw new InvalidOperationException($"{where}: {error.Message}", error);
-        }
-    }
-
-    private static async Task<bool> FailsAsync(Func<Task> run)
-    {
-        try
-        {
-            await run();
-            return false;
-        }
-        catch (Exception error) when (error is IOException or StoreException)
-        {
-            return true;
         }
     }
 }

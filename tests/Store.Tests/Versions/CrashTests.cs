@@ -1,6 +1,4 @@
-using Mirror.Store.Slots;
 using Mirror.Store.Versions;
-using Mirror.Testing.Trees;
 using Xunit.Abstractions;
 
 namespace Mirror.Store.Tests.Versions;
@@ -8,14 +6,6 @@ namespace Mirror.Store.Tests.Versions;
 /// <summary>Every change of the disk that staging and flipping make fails once, in turn; what is left must be exactly an old or a new version.</summary>
 public sealed class CrashTests(ITestOutputHelper output)
 {
-    private static readonly TreeLiteral[] trees =
-    [
-        TreeLiteral.Empty.File("page", "one").File("big", SampleTrees.Text(1, 9_000)).File("kept", "kept").Directory("sub").Symlink("link", "page"),
-        TreeLiteral.Empty.File("page", "two").File("big", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/new", "new").Hardlink("twin", "page"),
-        TreeLiteral.Empty.File("page", "three").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub", "a file now"),
-        TreeLiteral.Empty.File("page", "four").File("moved", SampleTrees.Text(2, 9_000)).File("kept", "kept").File("sub/again", "x").Symlink("link", "kept"),
-    ];
-
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -30,7 +20,7 @@ public sealed class CrashTests(ITestOutputHelper output)
             {
                 disk.Armed = true;
                 var before = store.Current!.Id;
-                var failed = await FailsAsync(() => RunAsync(site, store));
+                var failed = await Crashing.FailsAsync(() => Crashing.StageAndFlipAsync(site, store));
                 disk.Armed = false;
                 if (!failed)
                 {
@@ -67,7 +57,7 @@ public sealed class CrashTests(ITestOutputHelper output)
                 using var site = await NewSiteAsync();
                 await CrashAsync(site, crash + 1);
                 var disk = new FailingDisk(failAt, forGood: true) { Armed = true };
-                var failed = await FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
+                var failed = await Crashing.FailsAsync(async () => await (await site.OpenAsync(disk)).DisposeAsync());
                 await using var store = await site.OpenAsync(new FailingDisk(0, false));
                 await AssertSoundAsync(site, store, $"recovery from {operations[crash]} failed at {failAt} ({disk.Failed})");
                 if (!failed)
@@ -89,14 +79,14 @@ public sealed class CrashTests(ITestOutputHelper output)
         var disk = new FailingDisk(failAt: 0, forGood: false);
         await using var store = await site.OpenAsync(disk);
         disk.Armed = true;
-        await RunAsync(site, store);
+        await Crashing.StageAndFlipAsync(site, store);
         return disk.Operations;
     }
 
     private static async Task<VersionedSite> NewSiteAsync()
     {
         var site = new VersionedSite();
-        foreach (var tree in trees)
+        foreach (var tree in Crashing.Trees)
         {
             site.Add(tree);
         }
@@ -108,66 +98,18 @@ public sealed class CrashTests(ITestOutputHelper output)
         return site;
     }
 
-    /// <summary>Clone and stage, stage again in place, flip, catch the other slot up, flip.</summary>
-    private static async Task RunAsync(VersionedSite site, VersionStore store)
+    private static Task AssertSoundAsync(VersionedSite site, VersionStore store, string where) => Crashing.AssertGoesOnAsync(site, store, where, () =>
     {
-        await StageNextAsync(site, store);
-        await StageNextAsync(site, store);
-        await store.FlipAsync(CancellationToken.None);
-        await StageNextAsync(site, store);
-        await store.FlipAsync(CancellationToken.None);
-    }
-
-    private static async Task StageNextAsync(VersionedSite site, VersionStore store)
-    {
-        var next = site.Versions.First(version => version.Record.Id > store.Head!.Id).Record;
-        var received = Path.Combine(store.InboxDirectory, $"{next.Id}.pack");
-        File.Copy(await site.PackAsync(store.Head, next), received, overwrite: true);
-        await store.StageAsync(received, null, CancellationToken.None);
-    }
-
-    private static async Task AssertSoundAsync(VersionedSite site, VersionStore store, string where)
-    {
-        try
-        {
-            var current = store.Current!;
-            TreeAssert.Holds(site.TreeOf(current.Id), store.CurrentLink);
-            TreeAssert.Holds(site.TreeOf(store.Head!.Id), store.HeadTree);
-            Assert.True(current.Id == new VersionId(1, 1) || current.Id >= new VersionId(1, 3), $"{current.Id} was never flipped to");
-            await VersionedSite.AssertCleanAsync(store);
-            await site.StageAllAsync(store, flip: false);
-            await store.FlipAsync(CancellationToken.None);
-            TreeAssert.Holds(trees[^1], store.CurrentLink);
-            await VersionedSite.AssertCleanAsync(store);
-            foreach (var (record, _) in site.Versions)
-            {
-                await site.AssertRestoresAsync(store, record);
-            }
-        }
-        catch (Exception error)
-        {
-            throw new InvalidOperationException($"{where}: {error.Message}", error);
-        }
-    }
+        var current = store.Current!.Id;
+        Assert.True(current == new VersionId(1, 1) || current >= new VersionId(1, 3), $"{current} was never flipped to");
+        return VersionedSite.AssertCleanAsync(store);
+    });
 
     private static async Task CrashAsync(VersionedSite site, int failAt)
     {
         var disk = new FailingDisk(failAt, forGood: true);
         await using var store = await site.OpenAsync(disk);
         disk.Armed = true;
-        Assert.True(await FailsAsync(() => RunAsync(site, store)));
-    }
-
-    private static async Task<bool> FailsAsync(Func<Task> run)
-    {
-        try
-        {
-            await run();
-            return false;
-        }
-        catch (Exception error) when (error is IOException or StoreException)
-        {
-            return true;
-        }
+        Assert.True(await Crashing.FailsAsync(() => Crashing.StageAndFlipAsync(site, store)));
     }
 }
