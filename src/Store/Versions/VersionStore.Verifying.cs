@@ -149,7 +149,7 @@ public sealed partial class VersionStore
                 catalogue.Report(row, fault);
                 findings.Add(new StoreFinding(
                     $"The pack {catalogue.PathOf(row)} is damaged: {fault}",
-                    $"What leads from {row.From} to {row.To} has to come from a peer; put it in the place of this file and open the store again."));
+                    $"What leads from {row.From} to {row.To} has to come from a peer; put it in the place of this file and open the store again.{(peers is null ? "" : " Until then what restoring needs of it is borrowed from other nodes.")}"));
             }
 
             progress?.Report(new StoreProgress("verifying packs", ++done, at.Packs.Count));

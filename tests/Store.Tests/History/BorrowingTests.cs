@@ -81,6 +81,11 @@ public sealed class BorrowingTests : IAsyncLifetime, IDisposable
         Assert.InRange(share.Bytes, 1, 200_000);
         Assert.Contains(report.Detours, detour => detour.Damaged.Contains("1.4-1.3.pack", StringComparison.Ordinal) && detour.Instead.Contains("beta", StringComparison.Ordinal));
         Assert.Contains(report.Damaged, line => line.Contains("1.4-1.3.pack", StringComparison.Ordinal));
+
+        // What was lent is not kept: the pack is as damaged as before.
+        var finding = Assert.Single(await store.VerifyAsync(readData: true, null, CancellationToken.None));
+        Assert.Contains("1.4-1.3.pack", finding.What, StringComparison.Ordinal);
+        Assert.Contains("borrowed from other nodes", finding.Remedy, StringComparison.Ordinal);
     }
 
     [Fact]
