@@ -173,11 +173,12 @@ internal sealed class FaultSite : IDisposable
         return store.Live is null ? restored : [];
     }
 
-    public void AssertNothingLeft()
+    /// <param name="mayStay">A name in the store that may be there.</param>
+    public void AssertNothingLeft(string? mayStay = null)
     {
         var slots = Path.Combine(StoreDirectory, "slots");
         var odd = Directory.EnumerateFileSystemEntries(Disk).Where(path => Path.GetFileName(path) is not ("store" or "root" or "site" or "single") && !IsPendingInPlace(path) && !Path.GetFileName(path).StartsWith("restored", StringComparison.Ordinal))
-            .Concat(Directory.EnumerateFileSystemEntries(StoreDirectory).Where(path => !ownNames.Contains(Path.GetFileName(path))))
+            .Concat(Directory.EnumerateFileSystemEntries(StoreDirectory).Where(path => !ownNames.Contains(Path.GetFileName(path)) && Path.GetFileName(path) != mayStay))
             .Concat(Directory.EnumerateFileSystemEntries(slots).Where(path => Path.GetFileName(path) is not ("a" or "b" or "a.version" or "b.version")))
             .Concat(Directory.EnumerateFiles(slots).Where(path => path.EndsWith(".version", StringComparison.Ordinal) && !Directory.Exists(path[..^".version".Length])))
             .Concat(new[] { "history", "manifests" }.SelectMany(name => Directory.EnumerateFiles(Path.Combine(StoreDirectory, name))).Where(path => !path.EndsWith(".pack", StringComparison.Ordinal)))
