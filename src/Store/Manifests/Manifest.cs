@@ -73,6 +73,9 @@ public sealed class Manifest
         return [.. entries.Where(entry => entry.Type == EntryType.File && wanted.Contains(entry.Hash)).Select(entry => entry.Hash)];
     }
 
+    /// <summary>The other paths of the file whose first path this is.</summary>
+    internal IReadOnlyCollection<EntryPath> MembersOf(EntryPath path) => links.MembersOf(path);
+
     /// <summary>How many paths the file has that stands at this one: more than one for the first path of a hard-link group.</summary>
     internal int NamesOf(EntryPath path) => 1 + links.MembersOf(path).Count;
 

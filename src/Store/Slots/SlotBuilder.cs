@@ -29,6 +29,7 @@ internal sealed class SlotBuilder : IDisposable
     private readonly string scratch;
     private readonly Func<EntryPath, bool> isPrivate;
     private readonly bool inPlace;
+    private readonly SlotMoves moves;
     private readonly SlotPlan plan;
     private readonly Dictionary<EntryPath, EntryPath> prepared = [];
     private readonly Dictionary<ContentHash, EntryPath> preparedContents = [];
@@ -52,7 +53,10 @@ internal sealed class SlotBuilder : IDisposable
         this.target = target;
         this.scratch = scratch;
         inPlace = slotTree == baseTree;
-        plan = SlotPlan.Make(slot, trustBase ? baseline : Manifest.Empty, target);
+
+        // In place the base is the tree that would be moved, and is still read from.
+        moves = inPlace || !trustBase ? SlotMoves.None(slot) : SlotMoves.Find(slotTree, slot, target);
+        plan = SlotPlan.Make(moves.Moved, trustBase ? baseline : Manifest.Empty, target, moves);
     }
 
     /// <summary>Signatures of contents that this process itself has read and hashed, and their key: so they are known again.</summary>
@@ -91,6 +95,11 @@ internal sealed class SlotBuilder : IDisposable
     public void Apply(CancellationToken cancellation)
     {
         using var writer = new TreeWriter(slotTree);
+        foreach (var move in moves.Moves)
+        {
+            disk.Change("stage: move directory", () => writer.MoveDirectory(move.From, move.To));
+        }
+
         RemoveForeign(writer);
         foreach (var path in plan.Removed)
         {
@@ -101,7 +110,7 @@ internal sealed class SlotBuilder : IDisposable
         {
             // Old names go first when the base is another tree: afterwards a further link of a base inode can only come from a path that stays. In place a
             // rename replaces them; only what changes between directory and anything else must make way.
-            if (slot.Find(entry.Path) is { } old
+            if (moves.Moved.Find(entry.Path) is { } old
                 && ((old.Type == EntryType.Directory) != (entry.Type == EntryType.Directory) || (!inPlace && entry.Type == EntryType.File)))
             {
                 disk.Change("stage: make way", () => writer.Remove(entry.Path));
@@ -132,7 +141,7 @@ internal sealed class SlotBuilder : IDisposable
     /// <summary>What somebody put into a directory where this stage works does not become part of the version, and is in nobody's way.</summary>
     private void RemoveForeign(TreeWriter writer)
     {
-        foreach (var path in ForeignNames.Find(slotTree, plan.Directories.Where(entry => slot.Find(entry.Path) is { Type: EntryType.Directory }), slot, isPrivate))
+        foreach (var path in ForeignNames.Find(slotTree, plan.Directories.Where(entry => moves.Moved.Find(entry.Path) is { Type: EntryType.Directory }), moves.Moved, isPrivate))
         {
             disk.Change("stage: remove foreign", () => writer.Remove(path));
         }

@@ -46,7 +46,9 @@ internal sealed class SlotPlan
 
     public IEnumerable<PlannedFile> Fresh => Files.Values.Where(file => file.Source == FileSource.Fresh);
 
-    public static SlotPlan Make(Manifest slot, Manifest baseline, Manifest target)
+    /// <param name="slot">What the slot holds, when the moves are made.</param>
+    /// <param name="moved">Directories of the slot that are moved as a whole first; null for none.</param>
+    public static SlotPlan Make(Manifest slot, Manifest baseline, Manifest target, SlotMoves? moved = null)
     {
         var changes = Manifest.Diff(slot, target);
         var removed = new List<EntryPath>();
@@ -59,7 +61,7 @@ internal sealed class SlotPlan
         }
 
         var files = new Dictionary<EntryPath, PlannedFile>();
-        var moves = new MoveFinder(baseline, target);
+        var moves = new MoveFinder(baseline, target, slot, moved);
         foreach (var entry in changes.Put)
         {
             if (entry.Type != EntryType.File || entry.HardlinkOf is not null)
@@ -74,12 +76,17 @@ internal sealed class SlotPlan
                 : new PlannedFile(entry, FileSource.Fresh, default));
         }
 
-        return new SlotPlan(removed, changes.Put, files, TouchedDirectories(changes, target));
+        return new SlotPlan(removed, changes.Put, files, TouchedDirectories(changes, target, moved));
     }
 
-    private static List<Entry> TouchedDirectories(ManifestDelta changes, Manifest target)
+    private static List<Entry> TouchedDirectories(ManifestDelta changes, Manifest target, SlotMoves? moved)
     {
         var touched = new HashSet<EntryPath>();
+        foreach (var move in moved?.Moves ?? [])
+        {
+            touched.UnionWith([move.From.Parent, move.To.Parent, move.To]);
+        }
+
         foreach (var entry in changes.Put)
         {
             if (entry.Type == EntryType.Directory)
@@ -99,7 +106,7 @@ internal sealed class SlotPlan
     }
 
     /// <summary>Finds renames: a file of the base with the same content and the same metadata, which the target has no longer under its old path.</summary>
-    private sealed class MoveFinder(Manifest baseline, Manifest target)
+    private sealed class MoveFinder(Manifest baseline, Manifest target, Manifest slot, SlotMoves? moved)
     {
         private Dictionary<ContentHash, List<Entry>>? leaving;
 
@@ -147,7 +154,8 @@ internal sealed class SlotPlan
             return gone;
         }
 
-        /// <summary>True when the target keeps this very entry, so that its inode is taken.</summary>
-        private bool StillThere(Entry entry) => target.Find(entry.Path) == entry;
+        /// <summary>True when the target keeps this very entry, or the slot has it already in a directory that moved: so that its inode is taken.</summary>
+        private bool StillThere(Entry entry) => target.Find(entry.Path) == entry
+            || (moved?.TargetOf(entry.Path) is { } there && there != entry.Path && slot.Find(there) is { } kept && kept == target.Find(there));
     }
 }

@@ -92,6 +92,22 @@ public sealed class TreeWriter : IDisposable
         }
     }
 
+    /// <summary>Gives a directory of this tree another path, with all it holds; nothing may be there. Its times, and those of the directories around it, are set by <see cref="FinishDirectories"/>.</summary>
+    /// <exception cref="FileNotFoundException">It is not there, or the directory it shall move to.</exception>
+    public void MoveDirectory(EntryPath from, EntryPath to)
+    {
+        // Both directories are needed at once; that the first may be entered is seen to, and remembered, in the usual place.
+        PosixError.Check(parents.Of(from), "open the directory of", Root, from);
+        var source = PosixError.Check(leaders.Of(from), "open the directory of", Root, from);
+        var target = PosixError.Check(parents.Of(to), "open the directory of", Root, to);
+        var error = Posix.Rename(source, from.Name, target, to.Name);
+        leaders.Close();
+        if (error < 0)
+        {
+            PosixError.Throw($"move to \"{to}\"", Root, from, -error);
+        }
+    }
+
     /// <summary>Links <paramref name="path"/> to the same inode as <paramref name="sourceRoot"/>/<paramref name="source"/>; replaces what is there.</summary>
     /// <exception cref="FileNotFoundException">The source is not there, or the directory the link belongs in.</exception>
     public void LinkFrom(string sourceRoot, EntryPath source, EntryPath path) => Link(SourcesIn(sourceRoot), sourceRoot, source, path);

@@ -1,5 +1,6 @@
 using Mirror.Delta;
 using Mirror.Store.Manifests;
+using Mirror.Store.Tests.Laws;
 using Mirror.Store.Tests.Versions;
 using Mirror.Store.Tree;
 using Mirror.Store.Versions;
@@ -19,6 +20,9 @@ internal sealed record FaultStep(string Name, Func<FaultSite, VersionStore, Task
 /// <param name="KnowsInodes">It remembers inodes by their numbers, and so cannot be put on another disk, as states after a power cut are.</param>
 internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare, IReadOnlyList<FaultStep> Steps, int TrustedFrom = 0, bool KnowsInodes = false)
 {
+    // Both slots come to it that a directory moves; then two of them trade places.
+    private static readonly TreeLiteral[] movedTrees = Moving();
+
     public static IReadOnlyList<FaultScenario> All { get; } =
     [
         new("first versions", site => PrepareAsync(site, held: 0),
@@ -28,6 +32,10 @@ internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare,
         new("stage and flip", site => PrepareAsync(site, held: 1),
         [
             Stage(2, unflipped: true), Stage(3, unflipped: true), Flip(), Stage(4, unflipped: true), Flip(),
+        ]),
+        new("directories move", site => PrepareAsync(site, held: 2, movedTrees),
+        [
+            Stage(3, unflipped: true), Flip(), Stage(4, unflipped: true), Flip(), Stage(5),
         ]),
         new("heal", PrepareDamagedAsync,
         [
@@ -86,16 +94,25 @@ internal sealed record FaultScenario(string Name, Func<FaultSite, Task> Prepare,
         KnowsInodes: true),
     ];
 
+    private static TreeLiteral[] Moving()
+    {
+        var first = Enumerable.Range(0, 6).Aggregate(TreeLiteral.Empty.File("page", "one"), (tree, at) => tree.File($"d/a/{at}", $"a {at}").File($"d/a/sub/{at}", $"sub {at}").File($"d/b/{at}", $"b {at}"));
+        var second = first.File("page", "two").File("d/a/3", "changed");
+        var third = MovedDirectories.Moved(second, ("d/a", "e")).File("e/4", "changed too");
+        var fourth = third.File("page", "four").Without("e/sub/5");
+        return [first, second, third, fourth, MovedDirectories.Moved(fourth, ("e", "d/b"), ("d/b", "e"))];
+    }
+
     public static FaultScenario Named(string name) => All.Single(scenario => scenario.Name == name);
 
-    private static async Task PrepareAsync(FaultSite site, ulong held)
+    private static async Task PrepareAsync(FaultSite site, ulong held, TreeLiteral[]? life = null)
     {
-        foreach (var tree in Crashing.Trees)
+        foreach (var tree in life ?? Crashing.Trees)
         {
             site.Site.Add(tree);
         }
 
-        site.Site.Add(Crashing.Trees[1].File("from the new primary", "x"), new VersionId(2, 1), site.Version(2));
+        site.Site.Add((life ?? Crashing.Trees)[1].File("from the new primary", "x"), new VersionId(2, 1), site.Version(2));
         Directory.CreateDirectory(site.Disk);
         if (held == 0)
         {
