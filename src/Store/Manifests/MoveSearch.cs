@@ -22,8 +22,11 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
     private readonly Dictionary<EntryPath, DirectoryMove> foundFrom = [];
     private readonly HashSet<EntryPath> foundTo = [];
 
+    /// <summary>By the old path of each directory that may have moved.</summary>
+    private readonly Dictionary<EntryPath, (DirectoryMove Move, long Worth)> worths = [];
+
     /// <summary>How many entries may be weighed: a few times what there is, however directories are nested.</summary>
-    private long patience = 16L * (from.Entries.Count + changes.Put.Count);
+    private long patience = 4L * (from.Entries.Count + changes.Put.Count);
 
     /// <summary>In manifest order of the old paths.</summary>
     public IReadOnlyList<DirectoryMove> Find()
@@ -34,7 +37,7 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
         foreach (var move in candidates)
         {
             var above = Above(move.From);
-            if ((above is not { } outer || move.From.Moved(outer.From, outer.To) != move.To) && !better.Contains(move) && !foundTo.Contains(move.To) && Gain(move, above) > 0)
+            if ((above is not { } outer || !IsTaken(move, outer)) && !better.Contains(move) && !foundTo.Contains(move.To) && Gain(move, above) > 0)
             {
                 found.Add(move);
                 foundFrom.Add(move.From, move);
@@ -55,9 +58,12 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
     {
         var better = new HashSet<DirectoryMove>();
         var ofParts = candidates.ToDictionary(move => move, _ => 0L);
+
+        // From the inside: what goes the same way is not weighed again for each directory above.
         foreach (var move in Enumerable.Reverse(candidates))
         {
-            var (whole, parts) = (Gain(move, null), ofParts[move]);
+            worths[move.From] = (move, WorthOf(move));
+            var (whole, parts) = (worths[move.From].Worth - CostOf(move), ofParts[move]);
             if (parts > whole)
             {
                 better.Add(move);
@@ -153,21 +159,37 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
         return null;
     }
 
-    private long Gain(DirectoryMove move, DirectoryMove? instead)
+    private long Gain(DirectoryMove move, DirectoryMove? instead) =>
+        worths[move.From].Worth - CostOf(move) - (instead is { } outer ? WorthOf(new DirectoryMove(move.From, move.From.Moved(outer.From, outer.To))) : 0);
+
+    /// <summary>The outer move takes the inner directory where its own move does.</summary>
+    private static bool IsTaken(DirectoryMove inner, DirectoryMove outer) =>
+        inner.To.Bytes.Length - outer.To.Bytes.Length == inner.From.Bytes.Length - outer.From.Bytes.Length
+        && inner.To.Bytes.StartsWith(outer.To.Bytes) && inner.To.Bytes[outer.To.Bytes.Length..].SequenceEqual(inner.From.Bytes[outer.From.Bytes.Length..]);
+
+    private static int CostOf(DirectoryMove move) => MoveBytes + move.From.Bytes.Length + move.To.Bytes.Length;
+
+    /// <summary>What all entries of a directory are worth together when it moves.</summary>
+    private long WorthOf(DirectoryMove move)
     {
         var (at, end) = from.RangeOf(move.From);
-        if (at == end || from.Entries[at].Type != EntryType.Directory || (patience -= end - at) < 0)
+        var worth = 0L;
+        while (at < end)
         {
-            return 0;
+            var entry = from.Entries[at];
+            if (entry.Type == EntryType.Directory && worths.TryGetValue(entry.Path, out var known) && IsTaken(known.Move, move))
+            {
+                worth += known.Worth;
+                at = from.RangeOf(entry.Path).End;
+            }
+            else
+            {
+                worth += --patience < 0 ? -EntryBytes : Worth(entry, move);
+                at++;
+            }
         }
 
-        var gain = -(long)(MoveBytes + move.From.Bytes.Length + move.To.Bytes.Length);
-        for (; at < end; at++)
-        {
-            gain += Worth(from.Entries[at], move) - (instead is { } outer ? Worth(from.Entries[at], outer) : 0);
-        }
-
-        return gain;
+        return worth;
     }
 
     /// <summary>What the changes need not say of an entry when it moves, less what they must say because it does.</summary>
@@ -179,13 +201,16 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
         }
 
         var path = entry.Path.Moved(move.From, move.To);
-        var there = put.TryGetValue(path, out var wanted) ? (wanted with { Path = entry.Path, HardlinkOf = null } == entry with { HardlinkOf = null } ? EntryBytes : 0)
+        var there = put.TryGetValue(path, out var wanted) ? (SeemsSame(wanted, entry) ? EntryBytes : 0)
             : removed.Contains(path) ? 0
             : from.Find(path) is null ? -PathBytes
             : -EntryBytes;
         var here = removed.Contains(entry.Path) ? PathBytes : put.ContainsKey(entry.Path) ? 0 : -EntryBytes;
         return there + here;
     }
+
+    // All else they say is compared when the changes are written down.
+    private static bool SeemsSame(Entry one, Entry other) => one.Hash == other.Hash && one.Type == other.Type && one.Mode == other.Mode && one.MtimeUnixNs == other.MtimeUnixNs;
 
     private static EntryPath NameOf(EntryPath path) => EntryPath.Root.Append(path.Name);
 }
