@@ -26,6 +26,18 @@ internal sealed class BasisChoice(KnownTree known)
         return old is { Type: EntryType.File } && known.FindSignature(old.Hash) is { } signed ? (old.Hash, signed) : default;
     }
 
+    /// <summary>
+    /// The content of a file that only came to another path, because a directory above it was renamed: its inode was not touched since it was read. Null when it may have been.
+    /// </summary>
+    public ContentHash? Unread(ScannedEntry found)
+    {
+        byInode ??= Index();
+        return byInode.TryGetValue((found.Stat.Device, found.Stat.Inode), out var before) && known.StatKeys[before.Path] == found.Stat
+            && known.Manifest.Find(before.Path) is { Type: EntryType.File, Unstable: false } entry && entry.Size == found.Entry.Size
+            ? entry.Hash
+            : null;
+    }
+
     private ContentHash? OfInode(ScannedEntry found, bool isNewPath)
     {
         byInode ??= Index();

@@ -24,7 +24,7 @@ internal sealed record KnownTree(
 }
 
 /// <summary>
-/// Compares the live tree with what was captured last. A file whose type, size, mtime, ctime and inode are as before is not read; every other one is, once.
+/// Compares the live tree with what was captured last. A file whose type, size, mtime, ctime and inode are as before is not read, also when a directory above it got another name; every other one is, once.
 /// Deletions and moves come out of the comparison.
 /// </summary>
 internal static class TreeCapture
@@ -57,12 +57,19 @@ internal static class TreeCapture
         var unstable = new List<EntryPath>();
         var filesRead = 0;
 
-        var same = new bool[scanned.Count];
+        var unread = new ContentHash?[scanned.Count];
         var small = new List<ScannedEntry>();
         for (var i = 0; i < scanned.Count; i++)
         {
-            same[i] = olds[i] is { Type: EntryType.File, Unstable: false } && known.StatKeys.TryGetValue(scanned[i].Entry.Path, out var seen) && seen == scanned[i].Stat;
-            if (!same[i] && scanned[i].Entry is { Type: EntryType.File, HardlinkOf: null, Size: <= FilesAhead.MaxLength })
+            if (scanned[i].Entry is not { Type: EntryType.File, HardlinkOf: null })
+            {
+                continue;
+            }
+
+            unread[i] = olds[i] is { Type: EntryType.File, Unstable: false } old && known.StatKeys.TryGetValue(scanned[i].Entry.Path, out var seen) && seen == scanned[i].Stat
+                ? old.Hash
+                : olds[i] is null ? bases.Unread(scanned[i]) : null;
+            if (unread[i] is null && scanned[i].Entry.Size <= FilesAhead.MaxLength)
             {
                 small.Add(scanned[i]);
             }
@@ -93,9 +100,9 @@ internal static class TreeCapture
                 entry = entry with { HardlinkOf = null };
             }
 
-            if (same[i])
+            if (unread[i] is { } hash)
             {
-                entry = entry with { Hash = old!.Hash };
+                entry = entry with { Hash = hash };
                 stats[entry.Path] = found.Stat;
             }
             else

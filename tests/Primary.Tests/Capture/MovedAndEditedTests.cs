@@ -83,6 +83,25 @@ public sealed class MovedAndEditedTests
     }
 
     [Fact]
+    public async Task Of_a_directory_renamed_only_what_was_touched_is_read()
+    {
+        var tree = TreeLiteral.Empty.File("one/replaced", "before").File("one/edited", "before").File("one/moved", "before").Symlink("one/link", "data");
+        for (var i = 0; i < 50; i++)
+        {
+            tree = tree.File($"one/inner/{i}", LiveSite.Noise(i, 500));
+        }
+
+        await using var site = await LiveSite.MakeAsync(tree);
+
+        var renamed = await ChangeAsync(
+            site, "printf 'now and longer' > \"$1/new\"; mv \"$1/new\" \"$1/one/replaced\"; printf after > \"$1/one/edited\"; mv \"$1/one/moved\" \"$1/one/other\"; mv \"$1/one\" \"$1/two\"");
+
+        Assert.Equal(3, renamed.FilesRead);
+        Assert.Equal(2, LiveSite.BlobsOf(renamed).Count);
+        await StageBothAsync(site, renamed);
+    }
+
+    [Fact]
     public async Task A_copy_that_was_edited_comes_whole_and_is_right()
     {
         await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("data", LiveSite.Noise(1, length)));
