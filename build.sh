@@ -89,14 +89,15 @@ run_tests() {
 
 bench_usage() {
     cat <<'TEXT'
-usage: ./build.sh bench delta|tree|scale|kernels|limits|workloads|all [OPTIONS]
+usage: ./build.sh bench delta|stores|thinning|scale|kernels|limits|workloads|all [OPTIONS]
   delta       two-file tools: mirror delta beside rdiff, xdelta3, zstd --patch-from, rsync
-  tree        whole trees: mirror save beside rsync, restic, borg, rdiff-backup, duplicity
+  stores      versions of a folder: mirror save beside rsync, restic, borg, rdiff-backup, duplicity
+  thinning    half of many versions dropped: mirror forget beside restic forget --prune (--versions N)
   scale       what a version costs when the tree is large, the history long, a file huge
   kernels     the innermost loops, in one process
   limits      what this machine can copy, hash, write and compress at most
   workloads   only make what is measured on
-  all         everything; about an hour on two cores, 12 GiB of room
+  all         everything; hours on two cores, 16 GiB of room
 
   --work DIR        where workloads and runs lie (bench/.work; /dev/shm/NAME compares programs and not disks)
   --scale X         size of the workloads; 1 is what docs/benchmarks.md shows, 0.01 a trial
@@ -113,7 +114,7 @@ TEXT
 
 bench() {
     case ${1:-} in
-        delta|tree|all) publish ;;
+        delta|stores|thinning|all) publish ;;
         scale|kernels|limits|workloads) ;;
         ''|-h|--help|help) bench_usage; return ;;
         *) bench_usage >&2; return 2 ;;
