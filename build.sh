@@ -28,9 +28,10 @@ build() { quietly "Building Mirror" dotnet build Mirror.sln -c Release; }
 
 # Published beside, then put in place: an interrupted build leaves the old program.
 publish_one() {
-    local project=$1 name=$2
+    local project=$1 name=$2 add=${3:-:}
     rm -rf ".build/$name.new"
-    dotnet publish "$project" -c Release -r "$(rid)" --self-contained false -p:PublishReadyToRun=true -o ".build/$name.new"
+    dotnet publish "$project" -c Release -r "$(rid)" --self-contained false -p:PublishReadyToRun=true -o ".build/$name.new" || return
+    "$add" ".build/$name.new" || return
     rm -rf ".build/$name.old"
     if [ -d ".build/$name" ]; then mv ".build/$name" ".build/$name.old"; fi
     mv ".build/$name.new" ".build/$name"
@@ -44,19 +45,36 @@ publish() {
     (
         flock 9
         touch .build/stamp.new
-        quietly "Building Mirror (the first time takes some minutes)" publish_both
+        quietly "Building Mirror (the first time takes some minutes)" publish_all
         mv .build/stamp.new .build/stamp
     ) 9>.build/lock
 }
 
-publish_both() {
-    publish_one src/Cli/Mirror.Cli.csproj mirror
+publish_all() {
+    publish_one src/Cli/Mirror.Cli.csproj mirror publish_native || return
     publish_one samples/Wiki/Wiki.csproj wiki
+}
+
+# The tools as machine code, in front of the program with a runtime, which they become for everything else. That takes a C compiler's linker; without one, `mirror` is the program with a runtime.
+publish_native() {
+    local into=$1
+    linker || return 0
+    dotnet publish src/Native/Mirror.Native.csproj -c Release -r "$(rid)" -o .build/native || return
+    mv "$into/mirror" "$into/mirror-host"
+    mv .build/native/Mirror.Native "$into/mirror" || return
+    rm -rf .build/native
+}
+
+linker() {
+    local compiler
+    compiler=$(command -v clang || command -v gcc) || return
+    echo 'int main(void) { return 0; }' | "$compiler" -x c - -o /dev/null -lpthread -ldl -lrt -lm 2>/dev/null
 }
 
 # Debian packages the tests use. Without root, tests that need a missing one fail and name it.
 needs() {
     local missing=()
+    linker || missing+=(gcc libc6-dev)
     command -v rsync >/dev/null || missing+=(rsync)
     command -v setfattr >/dev/null || missing+=(attr)
     command -v setfacl >/dev/null || missing+=(acl)

@@ -31,7 +31,7 @@ internal static class CaptureCommand
             };
             var reply = await asking.Client.CaptureAsync(request, cancellationToken: cancellation);
             shown.Result(
-                new { ok = true, changed = reply.Changed, copies = reply.Copies, version = VersionText.ToJson(reply.Version) },
+                new Fields { ["ok"] = true, ["changed"] = reply.Changed, ["copies"] = reply.Copies, ["version"] = VersionText.ToJson(reply.Version) },
                 output => output.WriteLine(reply.Changed
                     ? $"captured {VersionText.Name(reply.Version.Id)}, held by {reply.Copies} node(s)"
                     : $"nothing changed since {VersionText.Name(reply.Version.Id)}, held by {reply.Copies} node(s)"));

@@ -46,7 +46,7 @@ internal static class DemoCommand
                         report = report with { Left = Describe(cluster) };
                     }
 
-                    shown.Result(report, output => Write(report, output));
+                    shown.Result(report.ToJson(), output => Write(report, output));
                     return report.Ok ? ExitCode.Ok : ExitCode.Failed;
                 }
                 catch (Exception failure) when (!cancellation.IsCancellationRequested)
@@ -88,7 +88,7 @@ internal static class DemoCommand
             await cluster.UntilAsync(DemoSetup.Nodes[0], "the cluster did not come up", DemoStory.IsSettled, TimeSpan.FromSeconds(60), cancellation);
             var mirror = Path.Combine(AppContext.BaseDirectory, "mirror");
             shown.Result(
-                new { ok = true, site = DemoSetup.SiteOf(cluster), mirror = DemoSetup.MirrorOf(cluster), config = cluster.ConfigFile },
+                new Fields { ["ok"] = true, ["site"] = DemoSetup.SiteOf(cluster), ["mirror"] = DemoSetup.MirrorOf(cluster), ["config"] = cluster.ConfigFile },
                 output => output.WriteLine(
                     $"""
 

@@ -47,10 +47,10 @@ internal static class DiffCommand
             }
 
             shown.Result(
-                new
+                new Fields
                 {
-                    from = older.ToString(), to = newer.ToString(), changes = lines.Select(ChangeText.ToJson),
-                    contents = parsed.GetValue(contents) ? texts.Select(found => new { path = ChangeText.Path(found.Line.Path), unified = found.Diff }) : null,
+                    ["from"] = older.ToString(), ["to"] = newer.ToString(), ["changes"] = lines.Select(ChangeText.ToJson),
+                    ["contents"] = parsed.GetValue(contents) ? texts.Select(found => new Fields { ["path"] = ChangeText.Path(found.Line.Path), ["unified"] = found.Diff }) : null,
                 },
                 output =>
                 {

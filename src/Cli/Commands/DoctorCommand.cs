@@ -29,7 +29,7 @@ internal static class DoctorCommand
 
             var checks = await new Checkup(TimeProvider.System, PostgresTool.Find).RunAsync(file, name, ClusterOptions.EnvironmentVariables(), cancellation);
             var failed = checks.Count(check => check.Result == CheckResult.Failed);
-            shown.Result(new { ok = failed == 0, checks }, output =>
+            shown.Result(new Fields { ["ok"] = failed == 0, ["checks"] = checks.Select(ToJson) }, output =>
             {
                 foreach (var check in checks)
                 {
@@ -47,4 +47,6 @@ internal static class DoctorCommand
         });
         return command;
     }
+
+    private static Fields ToJson(Check check) => new() { ["name"] = check.Name, ["result"] = check.Result, ["what"] = check.What, ["remedy"] = check.Remedy };
 }

@@ -24,7 +24,7 @@ internal static class FindCommand
             var found = await history.FindAsync(PathPattern.Bytes(parsed.GetValue(path)!), cancellation);
             var unknown = found.Where(line => line.Kind.Length == 0).Select(line => VersionText.Name(line.Version)).ToList();
             found = [.. found.Where(line => line.Kind.Length > 0)];
-            shown.Result(new { path = parsed.GetValue(path), changes = found.Select(ChangeText.ToJson), unknown_versions = unknown }, output =>
+            shown.Result(new Fields { ["path"] = parsed.GetValue(path), ["changes"] = found.Select(ChangeText.ToJson), ["unknown_versions"] = unknown }, output =>
             {
                 ChangeText.WriteHistory(found, output);
                 if (found.Count == 0)

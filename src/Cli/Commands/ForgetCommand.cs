@@ -94,11 +94,11 @@ internal static class ForgetCommand
         }
 
         shown.Result(
-            new
+            new Fields
             {
-                ok = dryRun || report.Notices.Count == 0, dry_run = dryRun, dropped = report.Dropped, kept = report.Lines.Count - report.Dropped,
-                bytes_before = report.BytesBefore, bytes_after = dryRun ? (long?)null : report.BytesAfter, notices = report.Notices,
-                versions = report.Lines.Select(line => new { id = line.Id.ToString(), received = line.Received.UtcDateTime.ToString("O"), kept = line.Kept, reason = line.Reason }),
+                ["ok"] = dryRun || report.Notices.Count == 0, ["dry_run"] = dryRun, ["dropped"] = report.Dropped, ["kept"] = report.Lines.Count - report.Dropped,
+                ["bytes_before"] = report.BytesBefore, ["bytes_after"] = dryRun ? (long?)null : report.BytesAfter, ["notices"] = report.Notices,
+                ["versions"] = report.Lines.Select(line => new Fields { ["id"] = line.Id.ToString(), ["received"] = line.Received.UtcDateTime.ToString("O"), ["kept"] = line.Kept, ["reason"] = line.Reason }),
             },
             output =>
             {
@@ -133,7 +133,7 @@ internal static class ForgetCommand
         }
 
         shown.Result(
-            new { ok = true, dry_run = dryRun, dropped = newest.ToString(), newest = older.ToString() },
+            new Fields { ["ok"] = true, ["dry_run"] = dryRun, ["dropped"] = newest.ToString(), ["newest"] = older.ToString() },
             output => output.WriteLine(dryRun ? $"{newest} would go, and {older} be the newest; nothing was changed" : $"{newest} is gone; {older} is the newest version and current. The next save has the number {newest} again"));
         return ExitCode.Ok;
     }

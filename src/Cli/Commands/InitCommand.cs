@@ -44,7 +44,7 @@ internal static class InitCommand
                 var text = ConfigWriter.Write(config);
                 if (parsed.GetValue(dryRun))
                 {
-                    shown.Result(new { ok = true, written = Array.Empty<string>(), config = text }, output => output.Write(text));
+                    shown.Result(new Fields { ["ok"] = true, ["written"] = Array.Empty<string>(), ["config"] = text }, output => output.Write(text));
                     return Task.FromResult(ExitCode.Ok);
                 }
 
@@ -75,8 +75,8 @@ internal static class InitCommand
             written.AddRange(Certify(loaded, parsed.GetValue(dryRun)));
             shown.Result(
                 parsed.GetValue(dryRun)
-                    ? new { ok = true, missing = written, warnings = loaded.Warnings }
-                    : (object)new { ok = true, written, warnings = loaded.Warnings },
+                    ? new Fields { ["ok"] = true, ["missing"] = written, ["warnings"] = loaded.Warnings.Select(FaultText.ToJson) }
+                    : new Fields { ["ok"] = true, ["written"] = written, ["warnings"] = loaded.Warnings.Select(FaultText.ToJson) },
                 output =>
                 {
                     foreach (var path in written)

@@ -62,7 +62,7 @@ internal static class KeyFrameCommand
             shown.EndProgress();
             var ok = !dry || of.Restorable;
             shown.Result(
-                new { ok, dry_run = dry, bytes = dry ? (long?)null : bytes, version = VersionText.ToJson(of) },
+                new Fields { ["ok"] = ok, ["dry_run"] = dry, ["bytes"] = dry ? (long?)null : bytes, ["version"] = VersionText.ToJson(of) },
                 output => output.WriteLine(dry
                     ? $"{VersionText.Name(of.Id)} {(of.Restorable ? "is whole here: a key frame can be made" : "is not whole here: no key frame can be made")}; nothing was changed"
                     : $"{VersionText.Name(of.Id)} has a key frame of {VersionText.Size(bytes)}"));

@@ -54,10 +54,10 @@ internal static class PromoteCommand
 
             var ok = last is { Done: true, Ok: true };
             shown.Result(
-                new
+                new Fields
                 {
-                    ok, primary = last?.Primary, epoch = last?.Epoch, outcome = last?.Step,
-                    checks = checks.Select(check => new { node = check.Node, rule = check.Rule, value = check.Value, limit = check.Limit, ok = check.Ok }),
+                    ["ok"] = ok, ["primary"] = last?.Primary, ["epoch"] = last?.Epoch, ["outcome"] = last?.Step,
+                    ["checks"] = checks.Select(check => new Fields { ["node"] = check.Node, ["rule"] = check.Rule, ["value"] = check.Value, ["limit"] = check.Limit, ["ok"] = check.Ok }),
                 },
                 output => output.WriteLine(last?.Step ?? "the outcome is unknown; look at `mirror status`"));
             return ok ? ExitCode.Ok : ExitCode.Failed;

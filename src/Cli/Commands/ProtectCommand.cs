@@ -57,7 +57,7 @@ internal static class ProtectCommand
             }
 
             shown.Result(
-                new { ok = true, dry_run = dry, version = VersionText.ToJson(found) },
+                new Fields { ["ok"] = true, ["dry_run"] = dry, ["version"] = VersionText.ToJson(found) },
                 output => output.WriteLine(dry ? $"{id} is there; nothing was changed" : lifts ? $"{id} is protected no more" : $"{id} is protected: {parsed.GetValue(reason)!.Trim()}"));
             return ExitCode.Ok;
         });

@@ -126,7 +126,7 @@ internal static class RestoreCommand
             ? RestoresInPlace.Find(destination) ?? throw new CommandException($"no restore in place waits at {destination}: there is nothing to confirm or undo.")
             : undoes ? RestoresInPlace.Undo(destination) : RestoresInPlace.Confirm(destination);
         shown.Result(
-            new { ok = true, destination = pending.Destination, version = pending.Version, confirmed = !undoes && !dryRun, undone = undoes && !dryRun, previous = pending.Previous },
+            new Fields { ["ok"] = true, ["destination"] = pending.Destination, ["version"] = pending.Version, ["confirmed"] = !undoes && !dryRun, ["undone"] = undoes && !dryRun, ["previous"] = pending.Previous },
             output => output.WriteLine((dryRun, undoes) switch
             {
                 (true, true) => pending.Swapped

@@ -27,9 +27,7 @@ internal static class Running
             catch (ConfigException faults)
             {
                 shown.EndProgress();
-                shown.Error(
-                    $"the configuration has {faults.Faults.Count} fault(s):\n" + string.Join('\n', faults.Faults.Select(fault => $"  {fault.Where}: {fault.Key}: {fault.What} {fault.Remedy}")),
-                    faults.Faults);
+                shown.Error($"the configuration has {faults.Faults.Count} fault(s):\n" + string.Join('\n', faults.Faults.Select(FaultText.Line)), faults.Faults.Select(FaultText.ToJson));
                 return ExitCode.Configuration;
             }
             catch (Exception failure) when (Explain(failure, cancellation) is not null)

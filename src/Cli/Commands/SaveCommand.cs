@@ -90,10 +90,10 @@ internal static class SaveCommand
             }
 
             shown.Result(
-                new
+                new Fields
                 {
-                    ok = true, changed = true, put = captured.Delta.Put.Count, removed = captured.Delta.Removed.Count,
-                    files_read = captured.FilesRead, pack_bytes = packBytes, unstable = captured.Unstable.Select(path => path.ToString()), version = VersionText.ToJson(VersionText.Summary(kept)),
+                    ["ok"] = true, ["changed"] = true, ["put"] = captured.Delta.Put.Count, ["removed"] = captured.Delta.Removed.Count,
+                    ["files_read"] = captured.FilesRead, ["pack_bytes"] = packBytes, ["unstable"] = captured.Unstable.Select(path => path.ToString()), ["version"] = VersionText.ToJson(VersionText.Summary(kept)),
                 },
                 output => output.WriteLine(
                     $"saved {head.Id}: {head.Entries} entries, {VersionText.Size(head.Bytes)}; {captured.Delta.Put.Count} new or changed, {captured.Delta.Removed.Count} gone"));
@@ -103,10 +103,10 @@ internal static class SaveCommand
     }
 
     private static void ShowUnchanged(Shown shown, KeptVersion newest, int filesRead, IReadOnlyList<EntryPath> unstable) => shown.Result(
-        new
+        new Fields
         {
-            ok = true, changed = false, put = 0, removed = 0,
-            files_read = filesRead, pack_bytes = (long?)null, unstable = unstable.Select(path => path.ToString()), version = VersionText.ToJson(VersionText.Summary(newest)),
+            ["ok"] = true, ["changed"] = false, ["put"] = 0, ["removed"] = 0,
+            ["files_read"] = filesRead, ["pack_bytes"] = (long?)null, ["unstable"] = unstable.Select(path => path.ToString()), ["version"] = VersionText.ToJson(VersionText.Summary(newest)),
         },
         output => output.WriteLine($"nothing changed since {newest.Record.Id}"));
 

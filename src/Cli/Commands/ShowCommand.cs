@@ -28,16 +28,16 @@ internal static class ShowCommand
             var counts = entries.GroupBy(entry => entry.Type).OrderBy(group => group.Key, StringComparer.Ordinal).ToDictionary(group => group.Key, group => group.Count());
             var listed = parsed.GetValue(summary) ? null : entries;
             shown.Result(
-                new
+                new Fields
                 {
-                    version = VersionText.ToJson(record),
-                    counts,
-                    changes = changes is null ? null : new
+                    ["version"] = VersionText.ToJson(record),
+                    ["counts"] = counts,
+                    ["changes"] = changes is null ? null : new Fields
                     {
-                        since = VersionText.Name(changes.Since) is "-" ? null : VersionText.Name(changes.Since),
-                        added = changes.Added, removed = changes.Removed, moved = changes.Moved, changed = changes.Changed, metadata = changes.Metadata,
+                        ["since"] = VersionText.Name(changes.Since) is "-" ? null : VersionText.Name(changes.Since),
+                        ["added"] = changes.Added, ["removed"] = changes.Removed, ["moved"] = changes.Moved, ["changed"] = changes.Changed, ["metadata"] = changes.Metadata,
                     },
-                    entries = listed?.Select(ToJson),
+                    ["entries"] = listed?.Select(ToJson),
                 },
                 output => Write(record, counts, changes, listed, output));
             return ExitCode.Ok;
@@ -69,17 +69,17 @@ internal static class ShowCommand
         }
     }
 
-    private static object ToJson(EntryLine entry) => new
+    private static Fields ToJson(EntryLine entry) => new Fields
     {
-        path = ChangeText.Path(entry.Path),
-        path_base64 = entry.Path.ToBase64(),
-        type = entry.Type,
-        mode = Convert.ToString(entry.Mode, 8),
-        owner = entry.Owner,
-        group = entry.Group,
-        size = entry.Size,
-        mtime_unix_ns = entry.MtimeUnixNs,
-        sha256 = entry.Sha256.IsEmpty ? null : Convert.ToHexStringLower(entry.Sha256.Span),
-        target = entry.Target.IsEmpty ? null : ChangeText.Path(entry.Target),
+        ["path"] = ChangeText.Path(entry.Path),
+        ["path_base64"] = entry.Path.ToBase64(),
+        ["type"] = entry.Type,
+        ["mode"] = Convert.ToString(entry.Mode, 8),
+        ["owner"] = entry.Owner,
+        ["group"] = entry.Group,
+        ["size"] = entry.Size,
+        ["mtime_unix_ns"] = entry.MtimeUnixNs,
+        ["sha256"] = entry.Sha256.IsEmpty ? null : Convert.ToHexStringLower(entry.Sha256.Span),
+        ["target"] = entry.Target.IsEmpty ? null : ChangeText.Path(entry.Target),
     };
 }

@@ -44,7 +44,7 @@ internal static class VerifyCommand
             }
 
             shown.EndProgress();
-            shown.Result(new { ok = findings.Count == 0, findings }, output =>
+            shown.Result(new Fields { ["ok"] = findings.Count == 0, ["findings"] = findings }, output =>
             {
                 foreach (var finding in findings)
                 {

@@ -38,7 +38,7 @@ internal static class VersionsCommand
             }
 
             shown.Result(
-                new { current = VersionText.Name(current) is "-" ? null : VersionText.Name(current), versions = versions.Select(VersionText.ToJson) },
+                new Fields { ["current"] = VersionText.Name(current) is "-" ? null : VersionText.Name(current), ["versions"] = versions.Select(VersionText.ToJson) },
                 output => VersionText.Write(versions, current, output, elsewhere: parsed.GetValue(store) is null ? "on other nodes" : "not restorable"));
             return ExitCode.Ok;
         });

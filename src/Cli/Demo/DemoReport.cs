@@ -1,3 +1,5 @@
+using Mirror.Cli.Output;
+
 namespace Mirror.Cli.Demo;
 
 /// <summary>What the demo saw. Milliseconds are as a client saw them.</summary>
@@ -31,7 +33,35 @@ internal sealed record DemoReport
 
     /// <summary>When it is not as promised: where everything was left, and what the members complained of.</summary>
     public string? Left { get; init; }
+
+    public Fields ToJson() => new()
+    {
+        ["ok"] = Ok,
+        ["versions"] = Versions,
+        ["requests"] = Requests,
+        ["failed_requests"] = FailedRequests,
+        ["interrupted_writes"] = InterruptedWrites,
+        ["failover_ms"] = FailoverMs,
+        ["switchover_ms"] = SwitchoverMs,
+        ["acknowledged_writes"] = AcknowledgedWrites,
+        ["lost_writes"] = LostWrites,
+        ["lost_consistent_writes"] = LostConsistentWrites,
+        ["restore_ok"] = RestoreOk,
+        ["restored_version"] = RestoredVersion,
+        ["consistent_version_at_kill"] = ConsistentVersionAtKill,
+        ["epoch"] = Epoch,
+        ["site"] = Site?.ToJson(),
+        ["took_seconds"] = TookSeconds,
+        ["faults"] = Faults,
+        ["left"] = Left,
+    };
 }
 
 /// <summary>What became of the directory given with --site.</summary>
-internal sealed record DemoSiteReport(string Source, ulong Entries, ulong Bytes, string Root, int Copies, bool RestoreOk);
+internal sealed record DemoSiteReport(string Source, ulong Entries, ulong Bytes, string Root, int Copies, bool RestoreOk)
+{
+    public Fields ToJson() => new()
+    {
+        ["source"] = Source, ["entries"] = Entries, ["bytes"] = Bytes, ["root"] = Root, ["copies"] = Copies, ["restore_ok"] = RestoreOk,
+    };
+}

@@ -10,16 +10,16 @@ internal static class ChangeText
 {
     public static string Path(ByteString bytes) => bytes.IsEmpty ? "." : EntryPath.Display(bytes.Span);
 
-    public static object ToJson(ChangeLine line) => new
+    public static Fields ToJson(ChangeLine line) => new Fields
     {
-        version = line.Version is null ? null : VersionText.Name(line.Version),
-        time = line.Version is null ? null : Time(line).ToString("O", CultureInfo.InvariantCulture),
-        change = line.Kind,
-        path = Path(line.Path),
-        path_base64 = line.Path.ToBase64(),
-        from = line.Kind == "moved" ? Path(line.Before.Path) : null,
-        before = line.Before is { } before ? Facts(before) : null,
-        after = line.After is { } after ? Facts(after) : null,
+        ["version"] = line.Version is null ? null : VersionText.Name(line.Version),
+        ["time"] = line.Version is null ? null : Time(line).ToString("O", CultureInfo.InvariantCulture),
+        ["change"] = line.Kind,
+        ["path"] = Path(line.Path),
+        ["path_base64"] = line.Path.ToBase64(),
+        ["from"] = line.Kind == "moved" ? Path(line.Before.Path) : null,
+        ["before"] = line.Before is { } before ? Facts(before) : null,
+        ["after"] = line.After is { } after ? Facts(after) : null,
     };
 
     public static void WriteDiff(IEnumerable<ChangeLine> lines, TextWriter output)
@@ -54,15 +54,15 @@ internal static class ChangeText
         _ => "",
     };
 
-    private static object Facts(EntryLine entry) => new
+    private static Fields Facts(EntryLine entry) => new Fields
     {
-        type = entry.Type,
-        mode = Convert.ToString(entry.Mode, 8),
-        owner = entry.Owner,
-        group = entry.Group,
-        size = entry.Size,
-        mtime_unix_ns = entry.MtimeUnixNs,
-        sha256 = entry.Sha256.IsEmpty ? null : Convert.ToHexStringLower(entry.Sha256.Span),
-        target = entry.Target.IsEmpty ? null : Path(entry.Target),
+        ["type"] = entry.Type,
+        ["mode"] = Convert.ToString(entry.Mode, 8),
+        ["owner"] = entry.Owner,
+        ["group"] = entry.Group,
+        ["size"] = entry.Size,
+        ["mtime_unix_ns"] = entry.MtimeUnixNs,
+        ["sha256"] = entry.Sha256.IsEmpty ? null : Convert.ToHexStringLower(entry.Sha256.Span),
+        ["target"] = entry.Target.IsEmpty ? null : Path(entry.Target),
     };
 }

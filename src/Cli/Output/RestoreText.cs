@@ -7,35 +7,35 @@ internal static class RestoreText
 {
     private const int MostLines = 20;
 
-    public static object ToJson(RestoreOutcome outcome, RestoreRequest request) => new
+    public static Fields ToJson(RestoreOutcome outcome, RestoreRequest request) => new Fields
     {
-        ok = true,
-        restored = !request.DryRun,
-        destination = outcome.Destination,
-        version = VersionText.ToJson(outcome.Version),
-        entries = outcome.Entries,
-        files = outcome.Files,
-        linked = outcome.Linked,
-        bytes_to_write = outcome.BytesToWrite,
-        bytes_to_read = request.DryRun ? outcome.BytesToRead : (ulong?)null,
-        bytes_needed = request.DryRun ? outcome.BytesNeeded : (ulong?)null,
-        bytes_free = request.DryRun ? outcome.BytesFree : (ulong?)null,
-        replaces = request.DryRun ? outcome.Replaces : (bool?)null,
-        manifest_packs = request.DryRun ? outcome.ManifestPacks : null,
-        sources = request.DryRun ? outcome.Sources.Select(source => new { name = source.Name, contents = source.Contents, bytes = source.Bytes }) : null,
-        peers = outcome.Peers.Select(peer => new { node = peer.Name, contents = peer.Contents, bytes = peer.Bytes }),
-        damaged = outcome.Damaged,
-        detours = outcome.Detours.Select(detour => new { damaged = detour.Damaged, instead = detour.Instead }),
-        unset = outcome.Unset,
-        previous = outcome.Previous.Length == 0 ? null : outcome.Previous,
+        ["ok"] = true,
+        ["restored"] = !request.DryRun,
+        ["destination"] = outcome.Destination,
+        ["version"] = VersionText.ToJson(outcome.Version),
+        ["entries"] = outcome.Entries,
+        ["files"] = outcome.Files,
+        ["linked"] = outcome.Linked,
+        ["bytes_to_write"] = outcome.BytesToWrite,
+        ["bytes_to_read"] = request.DryRun ? outcome.BytesToRead : (ulong?)null,
+        ["bytes_needed"] = request.DryRun ? outcome.BytesNeeded : (ulong?)null,
+        ["bytes_free"] = request.DryRun ? outcome.BytesFree : (ulong?)null,
+        ["replaces"] = request.DryRun ? outcome.Replaces : (bool?)null,
+        ["manifest_packs"] = request.DryRun ? outcome.ManifestPacks : null,
+        ["sources"] = request.DryRun ? outcome.Sources.Select(source => new Fields { ["name"] = source.Name, ["contents"] = source.Contents, ["bytes"] = source.Bytes }) : null,
+        ["peers"] = outcome.Peers.Select(peer => new Fields { ["node"] = peer.Name, ["contents"] = peer.Contents, ["bytes"] = peer.Bytes }),
+        ["damaged"] = outcome.Damaged,
+        ["detours"] = outcome.Detours.Select(detour => new Fields { ["damaged"] = detour.Damaged, ["instead"] = detour.Instead }),
+        ["unset"] = outcome.Unset,
+        ["previous"] = outcome.Previous.Length == 0 ? null : outcome.Previous,
     };
 
-    public static object DatabasesToJson(RestoreOutcome outcome, bool dryRun) => new
+    public static Fields DatabasesToJson(RestoreOutcome outcome, bool dryRun) => new Fields
     {
-        ok = true,
-        restored = !dryRun,
-        version = VersionText.ToJson(outcome.Version),
-        databases = outcome.Databases.Select(line => new { name = line.Name, target = line.Target, replaces = line.Exists, kept_as = line.KeptAs.Length == 0 ? null : line.KeptAs }),
+        ["ok"] = true,
+        ["restored"] = !dryRun,
+        ["version"] = VersionText.ToJson(outcome.Version),
+        ["databases"] = outcome.Databases.Select(line => new Fields { ["name"] = line.Name, ["target"] = line.Target, ["replaces"] = line.Exists, ["kept_as"] = line.KeptAs.Length == 0 ? null : line.KeptAs }),
     };
 
     public static string Describe(DatabaseLine line, bool done) => (line.Exists, done) switch

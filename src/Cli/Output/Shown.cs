@@ -1,7 +1,4 @@
 using System.Reflection;
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Mirror.Cli.Output;
 
@@ -17,25 +14,16 @@ internal sealed class CommandException(string message, int exitCode = ExitCode.F
 /// </summary>
 internal sealed class Shown(bool json)
 {
-    private static readonly JsonSerializerOptions style = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        DictionaryKeyPolicy = null,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
-    };
-
     public bool Json => json;
 
     /// <summary>True when a person watches standard error.</summary>
     public bool Talks => !json && !Console.IsErrorRedirected;
 
-    public void Result(object asJson, Action<TextWriter> asText)
+    public void Result(Fields asJson, Action<TextWriter> asText)
     {
         if (json)
         {
-            Console.Out.WriteLine(JsonSerializer.Serialize(asJson, style));
+            Console.Out.WriteLine(asJson);
         }
         else
         {
@@ -72,11 +60,11 @@ internal sealed class Shown(bool json)
         }
     }
 
-    public void Error(string message, IEnumerable<object>? details = null)
+    public void Error(string message, IEnumerable<Fields>? details = null)
     {
         if (json)
         {
-            Console.Out.WriteLine(JsonSerializer.Serialize(new { ok = false, error = message, details }, style));
+            Console.Out.WriteLine(new Fields { ["ok"] = false, ["error"] = message, ["details"] = details });
         }
 
         Console.Error.WriteLine($"mirror: {message}");

@@ -6,32 +6,32 @@ namespace Mirror.Cli.Output;
 /// <summary>The cluster's status as tables and as JSON.</summary>
 internal static class StatusText
 {
-    public static object ToJson(ClusterStatus status) => new
+    public static Fields ToJson(ClusterStatus status) => new Fields
     {
-        cluster = status.Cluster,
-        answered_by = status.AnsweredBy,
-        members = status.Members.Select(member => new { name = member.Name, role = member.Role, address = member.Address, state = member.State }),
-        sites = status.Sites.Select(site => new
+        ["cluster"] = status.Cluster,
+        ["answered_by"] = status.AnsweredBy,
+        ["members"] = status.Members.Select(member => new Fields { ["name"] = member.Name, ["role"] = member.Role, ["address"] = member.Address, ["state"] = member.State }),
+        ["sites"] = status.Sites.Select(site => new Fields
         {
-            site = site.Site,
-            primary = site.Primary.Length == 0 ? null : site.Primary,
-            epoch = site.Epoch,
-            newest = VersionText.Name(site.Newest),
-            consistent = VersionText.Name(site.Consistent),
-            sentence = site.Sentence,
-            holdings = site.Holdings.Select(holding => new
+            ["site"] = site.Site,
+            ["primary"] = site.Primary.Length == 0 ? null : site.Primary,
+            ["epoch"] = site.Epoch,
+            ["newest"] = VersionText.Name(site.Newest),
+            ["consistent"] = VersionText.Name(site.Consistent),
+            ["sentence"] = site.Sentence,
+            ["holdings"] = site.Holdings.Select(holding => new Fields
             {
-                node = holding.Node,
-                role = holding.Role,
-                epoch = holding.Epoch,
-                stored = VersionText.Name(holding.Stored),
-                verified = VersionText.Name(holding.Verified),
-                warm = VersionText.Name(holding.Warm),
-                lag_seconds = holding.LagSeconds,
-                app_address = holding.AppAddress,
-                sentence = holding.Sentence,
-                reachable = holding.Reachable,
-                process_ids = holding.ProcessIds,
+                ["node"] = holding.Node,
+                ["role"] = holding.Role,
+                ["epoch"] = holding.Epoch,
+                ["stored"] = VersionText.Name(holding.Stored),
+                ["verified"] = VersionText.Name(holding.Verified),
+                ["warm"] = VersionText.Name(holding.Warm),
+                ["lag_seconds"] = holding.LagSeconds,
+                ["app_address"] = holding.AppAddress,
+                ["sentence"] = holding.Sentence,
+                ["reachable"] = holding.Reachable,
+                ["process_ids"] = holding.ProcessIds,
             }),
         }),
     };

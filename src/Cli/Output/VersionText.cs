@@ -14,19 +14,19 @@ internal static class VersionText
 
     public static DateTimeOffset TimeOf(VersionSummary version) => DateTimeOffset.UnixEpoch.AddTicks(version.TimeUnixNs / 100);
 
-    public static object ToJson(VersionSummary version) => new
+    public static Fields ToJson(VersionSummary version) => new Fields
     {
-        id = Name(version.Id),
-        parent = Name(version.Parent) is "-" ? null : Name(version.Parent),
-        time = TimeOf(version).ToString("O", CultureInfo.InvariantCulture),
-        origin = version.Origin,
-        root = Convert.ToHexStringLower(version.Root.Span),
-        entries = version.Entries,
-        bytes = version.Bytes,
-        dumps = version.Dumps,
-        restorable = version.Restorable,
-        note = version.Note,
-        chain = Convert.ToHexStringLower(version.Chain.Span),
+        ["id"] = Name(version.Id),
+        ["parent"] = Name(version.Parent) is "-" ? null : Name(version.Parent),
+        ["time"] = TimeOf(version).ToString("O", CultureInfo.InvariantCulture),
+        ["origin"] = version.Origin,
+        ["root"] = Convert.ToHexStringLower(version.Root.Span),
+        ["entries"] = version.Entries,
+        ["bytes"] = version.Bytes,
+        ["dumps"] = version.Dumps,
+        ["restorable"] = version.Restorable,
+        ["note"] = version.Note,
+        ["chain"] = Convert.ToHexStringLower(version.Chain.Span),
     };
 
     public static void Write(IEnumerable<VersionSummary> versions, VersionPosition? current, TextWriter output, string elsewhere = "on other nodes")

@@ -16,6 +16,7 @@ public sealed class ArrowsTests
         ["Replica"] = ["Leadership", "Node", "Store"],
         ["Proxy"] = ["Leadership", "Node"],
         ["Cli"] = ["Primary", "Proxy", "Replica"],
+        ["Native"] = ["Cli"],
     };
 
     [Fact]

@@ -43,7 +43,7 @@ internal static class DeltaComposeCommand
             await writer.CompleteAsync(target.TargetLength, target.Hash);
             output.Complete();
             shown.EndProgress();
-            output.Report(shown, new { ok = true, bytes = target.TargetLength, delta_bytes = output.Length });
+            output.Report(shown, new Fields { ["ok"] = true, ["bytes"] = target.TargetLength, ["delta_bytes"] = output.Length });
             return ExitCode.Ok;
         });
         return command;

@@ -52,7 +52,7 @@ internal static class DeltaDiffCommand
 
             output.Complete();
             shown.EndProgress();
-            output.Report(shown, new { ok = true, bytes = digest.Length, hash = Convert.ToHexStringLower(digest.Hash), delta_bytes = output.Length });
+            output.Report(shown, new Fields { ["ok"] = true, ["bytes"] = digest.Length, ["hash"] = Convert.ToHexStringLower(digest.Hash), ["delta_bytes"] = output.Length });
             return ExitCode.Ok;
         });
         return command;

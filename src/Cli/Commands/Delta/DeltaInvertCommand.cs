@@ -30,7 +30,7 @@ internal static class DeltaInvertCommand
             await DeltaPatchCommand.WriteReverseAsync(basis, input, newer, output.Stream, cancellation);
             output.Complete();
             shown.EndProgress();
-            output.Report(shown, new { ok = true, bytes = basis.ExpectedLength, reverse_bytes = output.Length });
+            output.Report(shown, new Fields { ["ok"] = true, ["bytes"] = basis.ExpectedLength, ["reverse_bytes"] = output.Length });
             return ExitCode.Ok;
         });
         return command;

@@ -43,7 +43,7 @@ internal static class DeltaPatchCommand
 
             output.Complete();
             shown.EndProgress();
-            output.Report(shown, new { ok = true, bytes = length, hash = Convert.ToHexStringLower(hash), reverse_bytes = back?.Length });
+            output.Report(shown, new Fields { ["ok"] = true, ["bytes"] = length, ["hash"] = Convert.ToHexStringLower(hash), ["reverse_bytes"] = back?.Length });
             return ExitCode.Ok;
         });
         return command;

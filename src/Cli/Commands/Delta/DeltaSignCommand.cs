@@ -22,7 +22,7 @@ internal static class DeltaSignCommand
             new SignatureFile(key, made).WriteTo(output.Stream);
             output.Complete();
             shown.EndProgress();
-            output.Report(shown, new { ok = true, bytes = made.ContentLength, block_length = made.BlockLength, signature_bytes = output.Length });
+            output.Report(shown, new Fields { ["ok"] = true, ["bytes"] = made.ContentLength, ["block_length"] = made.BlockLength, ["signature_bytes"] = output.Length });
             return ExitCode.Ok;
         });
         return command;

@@ -75,7 +75,7 @@ internal sealed class OutputFile : IAsyncDisposable
     }
 
     /// <summary>With <c>--json</c> one object; nothing when the result itself went to standard output.</summary>
-    public void Report(Shown shown, object json)
+    public void Report(Shown shown, Fields json)
     {
         if (path is not null)
         {

@@ -24,24 +24,24 @@ internal static class PackLsCommand
             var reader = input.Reader;
             var changes = reader.ReadChanges();
             shown.Result(
-                new
+                new Fields
                 {
-                    header = PackText.Header(reader),
-                    moved = changes.Moves.Select(move => new { from = PackText.PathOf(move.From), to = PackText.PathOf(move.To) }),
-                    put = changes.Put.Select(entry => new
+                    ["header"] = PackText.Header(reader),
+                    ["moved"] = changes.Moves.Select(move => new Fields { ["from"] = PackText.PathOf(move.From), ["to"] = PackText.PathOf(move.To) }),
+                    ["put"] = changes.Put.Select(entry => new Fields
                     {
-                        path = PackText.PathOf(entry.Path),
-                        path_base64 = Convert.ToBase64String(entry.Path.Bytes),
-                        type = entry.Type,
-                        mode = Convert.ToString(entry.Mode, 8),
-                        size = entry.Size,
-                        sha256 = PackText.OrNull(entry.Hash),
-                        content = PackText.ContentOf(reader, entry),
+                        ["path"] = PackText.PathOf(entry.Path),
+                        ["path_base64"] = Convert.ToBase64String(entry.Path.Bytes),
+                        ["type"] = entry.Type,
+                        ["mode"] = Convert.ToString(entry.Mode, 8),
+                        ["size"] = entry.Size,
+                        ["sha256"] = PackText.OrNull(entry.Hash),
+                        ["content"] = PackText.ContentOf(reader, entry),
                     }),
-                    removed = changes.Removed.Select(PackText.PathOf),
-                    blobs = reader.Blobs.Select(blob => new
+                    ["removed"] = changes.Removed.Select(PackText.PathOf),
+                    ["blobs"] = reader.Blobs.Select(blob => new Fields
                     {
-                        sha256 = blob.Hash.ToString(), kind = blob.Basis.IsNone ? "whole" : "delta", basis = PackText.OrNull(blob.Basis), size = blob.Size, delta_bytes = blob.StoredBytes,
+                        ["sha256"] = blob.Hash.ToString(), ["kind"] = blob.Basis.IsNone ? "whole" : "delta", ["basis"] = PackText.OrNull(blob.Basis), ["size"] = blob.Size, ["delta_bytes"] = blob.StoredBytes,
                     }),
                 },
                 output =>

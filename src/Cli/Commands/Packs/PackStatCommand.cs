@@ -27,16 +27,16 @@ internal static class PackStatCommand
             var wholes = Sum(reader.Blobs.Where(blob => blob.Basis.IsNone));
             var deltas = Sum(reader.Blobs.Where(blob => !blob.Basis.IsNone));
             shown.Result(
-                new
+                new Fields
                 {
-                    header = PackText.Header(reader),
-                    frames = totals.Select(kind => new { kind = kind.Kind, frames = kind.Frames, compressed = kind.Compressed, raw = kind.Raw, stored = kind.Stored }),
-                    whole = new { count = wholes.Count, size = wholes.Size, delta_bytes = wholes.Bytes },
-                    delta = new { count = deltas.Count, size = deltas.Size, delta_bytes = deltas.Bytes },
-                    moved = changes.Moves.Count,
-                    put = changes.Put.Count,
-                    removed = changes.Removed.Count,
-                    ratio = Ratio(wholes.Size + deltas.Size, reader.Length),
+                    ["header"] = PackText.Header(reader),
+                    ["frames"] = totals.Select(kind => new Fields { ["kind"] = kind.Kind, ["frames"] = kind.Frames, ["compressed"] = kind.Compressed, ["raw"] = kind.Raw, ["stored"] = kind.Stored }),
+                    ["whole"] = new Fields { ["count"] = wholes.Count, ["size"] = wholes.Size, ["delta_bytes"] = wholes.Bytes },
+                    ["delta"] = new Fields { ["count"] = deltas.Count, ["size"] = deltas.Size, ["delta_bytes"] = deltas.Bytes },
+                    ["moved"] = changes.Moves.Count,
+                    ["put"] = changes.Put.Count,
+                    ["removed"] = changes.Removed.Count,
+                    ["ratio"] = Ratio(wholes.Size + deltas.Size, reader.Length),
                 },
                 output =>
                 {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Mirror.Cli.Output;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 
@@ -7,27 +8,27 @@ namespace Mirror.Cli.Commands.Packs;
 /// <summary>What the commands about packs say alike.</summary>
 internal static class PackText
 {
-    public static object Header(PackReader pack) => new
+    public static Fields Header(PackReader pack) => new Fields
     {
-        file = pack.Path,
-        bytes = pack.Length,
-        key = pack.KeyId,
-        site = pack.Header.Site,
-        from = pack.Header.From.IsNone ? null : pack.Header.From.ToString(),
-        from_root = OrNull(pack.Header.FromRoot),
-        to = pack.Header.To.ToString(),
-        partial = pack.Header.Partial,
-        version = new
+        ["file"] = pack.Path,
+        ["bytes"] = pack.Length,
+        ["key"] = pack.KeyId,
+        ["site"] = pack.Header.Site,
+        ["from"] = pack.Header.From.IsNone ? null : pack.Header.From.ToString(),
+        ["from_root"] = OrNull(pack.Header.FromRoot),
+        ["to"] = pack.Header.To.ToString(),
+        ["partial"] = pack.Header.Partial,
+        ["version"] = new Fields
         {
-            id = pack.Version.Id.ToString(),
-            parent = pack.Version.Parent.IsNone ? null : pack.Version.Parent.ToString(),
-            time = pack.Version.Time.ToString("O", CultureInfo.InvariantCulture),
-            origin = pack.Version.Origin,
-            root = pack.Version.Root.ToString(),
-            chain = pack.Version.Chain.ToString(),
-            entries = pack.Version.Entries,
-            bytes = pack.Version.Bytes,
-            dumps = pack.Version.Dumps,
+            ["id"] = pack.Version.Id.ToString(),
+            ["parent"] = pack.Version.Parent.IsNone ? null : pack.Version.Parent.ToString(),
+            ["time"] = pack.Version.Time.ToString("O", CultureInfo.InvariantCulture),
+            ["origin"] = pack.Version.Origin,
+            ["root"] = pack.Version.Root.ToString(),
+            ["chain"] = pack.Version.Chain.ToString(),
+            ["entries"] = pack.Version.Entries,
+            ["bytes"] = pack.Version.Bytes,
+            ["dumps"] = pack.Version.Dumps,
         },
     };
 

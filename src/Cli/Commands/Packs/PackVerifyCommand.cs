@@ -34,7 +34,7 @@ internal static class PackVerifyCommand
             catch (PackFormatException unreadable)
             {
                 shown.EndProgress();
-                shown.Result(new { ok = false, findings = new[] { unreadable.Message } }, output => output.WriteLine(unreadable.Message));
+                shown.Result(new Fields { ["ok"] = false, ["findings"] = new[] { unreadable.Message } }, output => output.WriteLine(unreadable.Message));
                 return ExitCode.Findings;
             }
         });
@@ -45,7 +45,7 @@ internal static class PackVerifyCommand
     {
         var ok = check.Findings.Count == 0;
         shown.Result(
-            new { ok, frames = check.Frames, whole_checked = check.Wholes, delta_checked = check.Deltas, delta_unchecked = check.Unchecked, findings = check.Findings },
+            new Fields { ["ok"] = ok, ["frames"] = check.Frames, ["whole_checked"] = check.Wholes, ["delta_checked"] = check.Deltas, ["delta_unchecked"] = check.Unchecked, ["findings"] = check.Findings },
             output =>
             {
                 foreach (var finding in check.Findings)
