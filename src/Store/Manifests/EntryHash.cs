@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -14,10 +15,41 @@ internal static class EntryHash
     private const byte SparseFlag = 1;
     private const byte UnstableFlag = 2;
 
+    /// <summary>So many entries are work worth handing to another core: some 30 ms.</summary>
+    private const int AtOnce = 4096;
+
     private static ReadOnlySpan<byte> Tag => "mirror entry 1\n"u8;
 
-    /// <summary>Computes what is missing. Walking backwards, a directory's children are done before it.</summary>
+    /// <summary>Computes what is missing: on all cores what holds nothing, which is most of it and each by itself; then directories, backwards, so that its children are done before each.</summary>
     public static void FillIn(Entry[] entries, ContentHash[] hashes)
+    {
+        if (entries.Length < 2 * AtOnce)
+        {
+            FillInLeaves(entries, hashes, 0, entries.Length);
+        }
+        else
+        {
+            Parallel.ForEach(Partitioner.Create(0, entries.Length, AtOnce), range => FillInLeaves(entries, hashes, range.Item1, range.Item2));
+        }
+
+        FillInDirectories(entries, hashes);
+    }
+
+    private static void FillInLeaves(Entry[] entries, ContentHash[] hashes, int from, int to)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        for (var at = from; at < to; at++)
+        {
+            if (hashes[at].IsNone && entries[at].Type != EntryType.Directory)
+            {
+                buffer.ResetWrittenCount();
+                Encode(entries[at], buffer);
+                hashes[at] = Hash(buffer.WrittenSpan);
+            }
+        }
+    }
+
+    private static void FillInDirectories(Entry[] entries, ContentHash[] hashes)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
 
@@ -25,15 +57,17 @@ internal static class EntryHash
         var ends = new int[entries.Length];
         for (var at = entries.Length - 1; at >= 0; at--)
         {
-            var entry = entries[at];
-            var isDirectory = entry.Type == EntryType.Directory;
             var end = at + 1;
-            if (isDirectory)
+            var entry = entries[at];
+            if (entry.Type != EntryType.Directory)
             {
-                while (end < entries.Length && entries[end].Path.IsWithin(entry.Path))
-                {
-                    end = ends[end];
-                }
+                ends[at] = end;
+                continue;
+            }
+
+            while (end < entries.Length && entries[end].Path.IsWithin(entry.Path))
+            {
+                end = ends[end];
             }
 
             ends[at] = end;
@@ -44,12 +78,9 @@ internal static class EntryHash
 
             buffer.ResetWrittenCount();
             Encode(entry, buffer);
-            if (isDirectory)
+            for (var child = at + 1; child < end; child = ends[child])
             {
-                for (var child = at + 1; child < end; child = ends[child])
-                {
-                    Child(buffer, entries[child], hashes[child]);
-                }
+                Child(buffer, entries[child], hashes[child]);
             }
 
             hashes[at] = Hash(buffer.WrittenSpan);
