@@ -145,8 +145,8 @@ internal static class TreeCapture
             entries.Add(entry);
         }
 
-        var manifest = Manifest.FromSorted(WithoutOrphans(entries));
-        return new TreeChanges(manifest, Manifest.Diff(known.Manifest, manifest), stats, signatures, filesRead, unstable);
+        var (manifest, delta) = known.Manifest.Become(WithoutOrphans(entries));
+        return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable);
     }
 
     /// <summary>A ctime (ns since 1970) before this one is older than all that can happen during a capture that began then.</summary>

@@ -125,6 +125,48 @@ public sealed class Manifest
         return (delta.Put.Count + delta.Removed.Count) * FewOf < entries.Count && !Root.IsNone && ApplyFew(delta) is { } next ? next : ApplyToAll(delta);
     }
 
+    /// <summary>The manifest of these entries, and how it differs from this one: whatever is equal is shared, and neither checked nor hashed again.</summary>
+    /// <param name="sorted">As for <see cref="FromSorted"/>.</param>
+    /// <exception cref="InvalidDataException">As for <see cref="FromSorted"/>.</exception>
+    public (Manifest Manifest, ManifestDelta Changes) Become(IReadOnlyList<Entry> sorted)
+    {
+        var put = new List<Entry>();
+        var removed = new List<EntryPath>();
+        var at = 0;
+        using var old = entries.GetEnumerator();
+        var more = old.MoveNext();
+        for (; at < sorted.Count; at++)
+        {
+            var entry = sorted[at];
+            if (at > 0 && sorted[at - 1].Path >= entry.Path)
+            {
+                throw new InvalidDataException($"The entries are refused: \"{entry.Path}\" is out of order or there twice.");
+            }
+
+            var order = -1;
+            while (more && (order = old.Current.Path.CompareTo(entry.Path)) < 0)
+            {
+                removed.Add(old.Current.Path);
+                more = old.MoveNext();
+            }
+
+            if (!more || order != 0 || !old.Current.Equals(entry))
+            {
+                put.Add(entry);
+            }
+
+            more = more && (order != 0 || old.MoveNext());
+        }
+
+        for (; more; more = old.MoveNext())
+        {
+            removed.Add(old.Current.Path);
+        }
+
+        var changes = new ManifestDelta(put, removed);
+        return (Apply(changes), changes);
+    }
+
     /// <inheritdoc cref="Apply(ManifestDelta)"/>
     public Manifest Apply(PackChanges changes) => Apply(changes.Over(this));
 
@@ -233,9 +275,9 @@ public sealed class Manifest
         }
 
         var next = Whole([.. merged], [.. kept]);
-        foreach (var path in delta.Put.Select(entry => entry.Path).Concat(delta.Removed))
+        if (old.Length > 0)
         {
-            next.ForgetAbove(path);
+            next.ForgetAbove(delta.Put.Select(entry => entry.Path).Concat(delta.Removed));
         }
 
         return next;
@@ -273,14 +315,33 @@ public sealed class Manifest
         }
     }
 
-    /// <summary>The directories above a changed path must be hashed anew.</summary>
-    private void ForgetAbove(EntryPath path)
+    /// <summary>
+    /// The directories above changed paths must be hashed anew. One that has no hash is put or was met before: those above it have none either, or will have none when its own turn comes.
+    /// </summary>
+    private void ForgetAbove(IEnumerable<EntryPath> paths)
     {
-        while (!path.IsRoot)
+        EntryPath? last = null;
+        foreach (var path in paths)
         {
-            path = path.Parent;
-            if (entries.IndexOf(path) is >= 0 and var at)
+            if (last is { } done && path.IsChildOf(done))
             {
+                continue;
+            }
+
+            last = path.Parent;
+            for (var above = path; !above.IsRoot;)
+            {
+                above = above.Parent;
+                if (entries.IndexOf(above) is not (>= 0 and var at))
+                {
+                    continue;
+                }
+
+                if (entries.HashAt(at).IsNone)
+                {
+                    break;
+                }
+
                 entries.SetHash(at, default);
             }
         }

@@ -17,9 +17,29 @@ public sealed record PackChanges(IReadOnlyList<DirectoryMove> Moves, IReadOnlyLi
     /// <summary>The shortest way found to say it: <see cref="Over"/> the same manifest gives back exactly these changes, whatever moves were found.</summary>
     /// <param name="from">What the changes start from.</param>
     /// <param name="changes">A difference: everything in it changes something.</param>
-    public static PackChanges Between(Manifest from, ManifestDelta changes)
+    public static PackChanges Between(Manifest from, ManifestDelta changes) => By(new MoveSearch(from, changes).Find(), from, changes);
+
+    /// <summary>The same where moves are known already, so that they are not searched again; when there are none, or they cannot be made, it is searched.</summary>
+    /// <param name="known">They need not be right.</param>
+    internal static PackChanges Between(Manifest from, ManifestDelta changes, IReadOnlyList<DirectoryMove> known)
     {
-        var moves = new MoveSearch(from, changes).Find();
+        try
+        {
+            return known.Count > 0 ? By(known, from, changes) : Between(from, changes);
+        }
+        catch (InvalidDataException)
+        {
+            // Two directories would come to one path, or what became of one is no directory.
+            return Between(from, changes);
+        }
+    }
+
+    /// <summary>These moves the other way: of where they lead to.</summary>
+    internal static IReadOnlyList<DirectoryMove> Reversed(IReadOnlyList<DirectoryMove> moves) =>
+        [.. moves.Select(move => new DirectoryMove(move.To, move.From)).OrderBy(move => move.From)];
+
+    private static PackChanges By(IReadOnlyList<DirectoryMove> moves, Manifest from, ManifestDelta changes)
+    {
         if (moves.Count == 0)
         {
             return Plain(changes);

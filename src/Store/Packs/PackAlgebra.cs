@@ -25,12 +25,13 @@ public static class PackAlgebra
     /// <param name="openNewer">Opens a content of B for reading; seekable.</param>
     /// <param name="key">For signatures that live no longer than this call, and of those that are found.</param>
     /// <param name="findSignature">Of contents of A: what is kept of them is quicker to compare with than their SHA-256. Null, or none: that is computed.</param>
+    /// <param name="forwardMoves">Directories that moved, as the forward pack says it: they moved back, and need not be searched. Null when that was not read.</param>
     /// <param name="output">Receives the pack; stays the caller's.</param>
     /// <exception cref="StoreException">A content is not what its manifest says: writing it down would make the damage permanent.</exception>
     public static async Task InvertAsync(
         PackReader forward, VersionRecord older, Manifest olderManifest, Manifest newerManifest,
         Func<ContentHash, Stream> openOlder, Func<ContentHash, Stream> openNewer, BlockKey key, Stream output, CancellationToken cancellation,
-        Func<ContentHash, BlockSignature?>? findSignature = null)
+        Func<ContentHash, BlockSignature?>? findSignature = null, IReadOnlyList<DirectoryMove>? forwardMoves = null)
     {
         RequireRoot(olderManifest, older.Root, older.Id);
         RequireRoot(newerManifest, forward.Version.Root, forward.Version.Id);
@@ -45,7 +46,7 @@ public static class PackAlgebra
         lost.ExceptWith(newerManifest.PresentOf(lost));
         var successors = SuccessorsIn(forward, ContentsOf(Manifest.Diff(olderManifest, newerManifest).Put));
 
-        var packed = PackChanges.Between(newerManifest, changes);
+        var packed = PackChanges.Between(newerManifest, changes, PackChanges.Reversed(forwardMoves ?? []));
         var header = new PackHeader(forward.Header.Site, forward.Version.Id, forward.Version.Root, older.Id, Partial: false);
         await using var writer = new PackWriter(output, header);
         using var held = new HeldContents(writer, key, (sha256, entry, isOld) => RequireContent(sha256, entry, isOld ? older.Id : forward.Version.Id));

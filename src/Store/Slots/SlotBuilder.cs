@@ -34,7 +34,7 @@ internal sealed class SlotBuilder : IDisposable
     private readonly Dictionary<EntryPath, EntryPath> prepared = [];
     private readonly Dictionary<ContentHash, EntryPath> preparedContents = [];
     private byte[] held = [];
-    private TreeHandle? baseHandle;
+    private readonly Dictionary<string, TreeHandle> opened = [];
 
     /// <param name="slot">What <paramref name="slotTree"/> holds now; empty for a tree that has to be cloned.</param>
     /// <param name="baseTree">The tree of <paramref name="baseline"/>; null when there is none. It may be the slot itself.</param>
@@ -152,29 +152,45 @@ internal sealed class SlotBuilder : IDisposable
     {
         if (preparedContents.TryGetValue(hash, out var name))
         {
-            return TreeScanner.OpenRead(scratch, name);
+            return OpenRead(scratch, name);
         }
 
         if (baseTree is not null && baseline.FindContent(hash) is { } shared)
         {
-            return TreeScanner.OpenRead(baseTree, shared.Path);
+            return OpenRead(baseTree, shared.Path);
         }
 
         return slot.FindContent(hash) is { } kept
-            ? TreeScanner.OpenRead(slotTree, kept.Path)
+            ? OpenRead(slotTree, kept.Path)
             : throw new StoreException($"The content {hash} of the new version is nowhere. Run verify on this store.");
     }
 
     /// <summary>A content of the base.</summary>
     public Stream OpenOld(ContentHash hash) => baseTree is not null && baseline.FindContent(hash) is { } entry
-        ? TreeScanner.OpenRead(baseTree, entry.Path)
+        ? OpenRead(baseTree, entry.Path)
         : throw new StoreException($"The content {hash} of the old version is nowhere. Run verify on this store.");
 
     public void Dispose()
     {
-        baseHandle?.Dispose();
+        foreach (var tree in opened.Values)
+        {
+            tree.Dispose();
+        }
+
+        opened.Clear();
         ArrayPool<byte>.Shared.Return(held);
         held = [];
+    }
+
+    /// <summary>Trees stay open: of many small files each costs no more than itself.</summary>
+    private FileStream OpenRead(string root, EntryPath path)
+    {
+        if (!opened.TryGetValue(root, out var tree))
+        {
+            opened.Add(root, tree = new TreeHandle(root));
+        }
+
+        return TreeScanner.OpenStream(tree, path);
     }
 
     private void RefuseMissing(PackReader pack, IEnumerable<Entry> wanted)
@@ -294,9 +310,7 @@ internal sealed class SlotBuilder : IDisposable
 
     private void LinkShared(TreeWriter writer, PlannedFile file)
     {
-        baseHandle ??= new TreeHandle(baseTree!);
-        var stat = InodeFacts.Of(baseHandle, file.From);
-        if (stat is not { } facts || facts.Size != file.Entry.Size || facts.MtimeNs != file.Entry.MtimeUnixNs)
+        if (writer.StatSource(baseTree!, file.From) is not { } facts || facts.Size != file.Entry.Size || facts.Key.MtimeNs != file.Entry.MtimeUnixNs)
         {
             throw new StoreException($"\"{baseTree}/{file.From}\" is not the file this store put there. Run verify, then ask for a fill.");
         }

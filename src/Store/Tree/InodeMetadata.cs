@@ -24,9 +24,16 @@ internal sealed class InodeMetadata(OwnerNames owners, List<UnreadablePath> unse
     public void Apply(int descriptor, bool pathOnly, Entry entry, string root, uint extraMode = 0, bool withTime = true)
     {
         PosixError.Check(Posix.Stat(descriptor, out FileStat stat), "look at", root, entry.Path);
-        SetOwner(descriptor, stat, entry, root);
-        SetXattrs(descriptor, pathOnly, entry, root);
-        if (entry.Type != EntryType.Symlink)
+        var asFound = IsOwned(stat, entry);
+        if (!asFound)
+        {
+            SetOwner(descriptor, stat, entry, root);
+        }
+
+        asFound &= SetXattrs(descriptor, pathOnly, entry, root);
+
+        // A change of owner or of an ACL may change the mode as well.
+        if (entry.Type != EntryType.Symlink && !(asFound && stat.Permissions == (entry.Mode | extraMode)))
         {
             SetMode(descriptor, pathOnly, entry, entry.Mode | extraMode, root);
         }
@@ -56,15 +63,12 @@ internal sealed class InodeMetadata(OwnerNames owners, List<UnreadablePath> unse
         }
     }
 
+    private bool IsOwned(in FileStat stat, Entry entry) => stat.User == owners.UserId(entry.Owner, entry.Uid) && stat.Group == owners.GroupId(entry.Group, entry.Gid);
+
     private void SetOwner(int descriptor, in FileStat stat, Entry entry, string root)
     {
         var user = owners.UserId(entry.Owner, entry.Uid);
         var group = owners.GroupId(entry.Group, entry.Gid);
-        if (stat.User == user && stat.Group == group)
-        {
-            return;
-        }
-
         var error = Posix.ChangeOwner(descriptor, user, group);
         if (error is -Errno.NotPermitted && stat.User != user && stat.Group != group)
         {
@@ -95,11 +99,12 @@ internal sealed class InodeMetadata(OwnerNames owners, List<UnreadablePath> unse
     }
 
     /// <summary>Exactly the entry's attributes: a new inode may have inherited ACLs from its directory, an old directory may have others.</summary>
-    private void SetXattrs(int descriptor, bool pathOnly, Entry entry, string root)
+    /// <returns>True when there was nothing to do, for there are none and shall be none.</returns>
+    private bool SetXattrs(int descriptor, bool pathOnly, Entry entry, string root)
     {
         if (!pathOnly && entry.Xattrs.Count == 0 && PosixXattrs.CountOpen(descriptor) is 0 or -Errno.NotSupported)
         {
-            return;
+            return true;
         }
 
         PosixError.Check(xattrs.Read(descriptor, out var present), "read the attributes of", root, entry.Path);
@@ -129,6 +134,8 @@ internal sealed class InodeMetadata(OwnerNames owners, List<UnreadablePath> unse
 
             Judge(error, entry.Path, root, "set an attribute of", $"the attribute {wanted.Name} could not be set");
         }
+
+        return present.Count == 0 && entry.Xattrs.Count == 0;
     }
 
     /// <summary>True when it was done; false when it was not permitted, which is noted; anything else is an error.</summary>

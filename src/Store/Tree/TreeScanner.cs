@@ -43,6 +43,12 @@ public static class TreeScanner
     public static FileStream OpenRead(string root, EntryPath path)
     {
         using var tree = new TreeHandle(root);
+        return OpenStream(tree, path);
+    }
+
+    /// <summary>The same in a tree that is open.</summary>
+    internal static FileStream OpenStream(TreeHandle tree, EntryPath path)
+    {
         var handle = OpenRead(tree, path);
         try
         {

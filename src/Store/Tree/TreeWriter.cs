@@ -112,6 +112,21 @@ public sealed class TreeWriter : IDisposable
     /// <exception cref="FileNotFoundException">The source is not there, or the directory the link belongs in.</exception>
     public void LinkFrom(string sourceRoot, EntryPath source, EntryPath path) => Link(SourcesIn(sourceRoot), sourceRoot, source, path);
 
+    /// <summary>The stat of what <see cref="LinkFrom"/> would link; null when it is not there.</summary>
+    internal FileStat? StatSource(string sourceRoot, EntryPath source)
+    {
+        var directory = SourcesIn(sourceRoot).Of(source);
+        FileStat stat = default;
+        var error = directory < 0 ? directory : Posix.Stat(directory, source.Name, out stat);
+        if (error is -Errno.NotFound or -Errno.NotDirectory or -Errno.TooManyLinks)
+        {
+            return null;
+        }
+
+        PosixError.Check(error, "look at", sourceRoot, source);
+        return stat;
+    }
+
     /// <summary>Directory (existing ones get mode and ownership; mtime is set by <see cref="FinishDirectories"/>), symlink, fifo, device, or hard link to <see cref="Entry.HardlinkOf"/>.</summary>
     public void Put(Entry entry)
     {

@@ -92,10 +92,11 @@ internal sealed class IndexChange(SqliteConnection connection, SqliteTransaction
     public void DeleteSlot(string name) => Run("DELETE FROM slots WHERE name = $0", name);
 
     /// <summary>Once in a transaction.</summary>
-    public void ChangeEntries(Manifest from, Manifest to)
+    /// <param name="moves">Directories that are known to have moved; none: they are searched.</param>
+    public void ChangeEntries(Manifest from, Manifest to, IReadOnlyList<DirectoryMove>? moves = null)
     {
         var changes = Manifest.Diff(from, to);
-        Entries = () => PackChanges.Between(from, changes);
+        Entries = () => PackChanges.Between(from, changes, moves ?? []);
         foreach (var path in changes.Removed)
         {
             Run("DELETE FROM entries WHERE path = $0", path.Bytes.ToArray());

@@ -13,6 +13,18 @@ public sealed partial class VersionStore
     /// <summary>The head before this one: most often what the idle slot holds, so that its manifest need not be read from a pack.</summary>
     private (VersionId Version, Manifest Manifest)? lastHead;
 
+    /// <summary>The pack that was staged last and where it leads: its index need not be read again to know that.</summary>
+    private (PackStamp Pack, VersionId Version)? lastStaged;
+
+    private readonly record struct PackStamp(string Path, long Length, DateTime Written)
+    {
+        public static PackStamp Of(string path)
+        {
+            var info = new FileInfo(System.IO.Path.GetFullPath(path));
+            return info.Exists ? new PackStamp(info.FullName, info.Length, info.LastWriteTimeUtc) : default;
+        }
+    }
+
     private static readonly Dictionary<ContentHash, BlockSignature> nothingRead = [];
 
     /// <summary>
@@ -36,9 +48,11 @@ public sealed partial class VersionStore
             var heals = pack.Header.From.IsNone && pack.Blobs.Any(blob => blob.Size > 0 && state.HeadManifest.FindContent(blob.Hash) is not null);
             if (pack.Version != state.Head || heals)
             {
-                await StageAsync(pack, TargetOf(pack), heals, read, progress, cancellation);
+                var target = TargetOf(pack, out var moves);
+                await StageAsync(pack, moves, target, heals, read, progress, cancellation);
             }
 
+            lastStaged = (PackStamp.Of(packPath), pack.Version.Id);
             return pack.Version;
         },
         cancellation);
@@ -102,7 +116,8 @@ public sealed partial class VersionStore
         cancellation);
 
     private async Task StageAsync(
-        PackReader pack, Manifest target, bool heals, IReadOnlyDictionary<ContentHash, BlockSignature> read, IProgress<StoreProgress>? progress, CancellationToken cancellation)
+        PackReader pack, IReadOnlyList<DirectoryMove> moves, Manifest target, bool heals, IReadOnlyDictionary<ContentHash, BlockSignature> read, IProgress<StoreProgress>? progress,
+        CancellationToken cancellation)
     {
         var before = state;
         var head = before.Head?.Id == pack.Version.Id ? null : before.Head;
@@ -125,7 +140,7 @@ public sealed partial class VersionStore
             await builder.PrepareAsync(pack, progress, cancellation);
             if (row is not null)
             {
-                (row, damage) = await InstallReverseAsync(row, pack, head!, before.HeadManifest, target, builder, cancellation);
+                (row, damage) = await InstallReverseAsync(row, pack, moves, head!, before.HeadManifest, target, builder, cancellation);
             }
 
             journal.Write(entry with { Phase = JournalPhase.Applying });
@@ -150,7 +165,7 @@ public sealed partial class VersionStore
         {
             change.SetOperation(entry.Operation);
             change.SetHead(pack.Version.Id);
-            change.ChangeEntries(before.HeadManifest, target);
+            change.ChangeEntries(before.HeadManifest, target, moves);
             versions.ForEach(change.PutVersion);
             change.SetSlot(slot, pack.Version.Id);
             if (row is not null)
@@ -176,12 +191,12 @@ public sealed partial class VersionStore
     /// and the version's note says so.
     /// </summary>
     private async Task<(PackRow Row, string? Damage)> InstallReverseAsync(
-        PackRow row, PackReader pack, VersionRecord older, Manifest olderManifest, Manifest target, SlotBuilder builder, CancellationToken cancellation)
+        PackRow row, PackReader pack, IReadOnlyList<DirectoryMove> moves, VersionRecord older, Manifest olderManifest, Manifest target, SlotBuilder builder, CancellationToken cancellation)
     {
         try
         {
             var whole = await InstallAsync(row, output => PackAlgebra.InvertAsync(
-                pack, older, olderManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation, index.FindSignature));
+                pack, older, olderManifest, target, builder.OpenOld, builder.OpenNew, BlockKey, output, cancellation, index.FindSignature, moves));
             return (whole, null);
         }
         catch (Exception error) when (error is StoreException or FileNotFoundException)
@@ -240,7 +255,8 @@ public sealed partial class VersionStore
     }
 
     /// <summary>The manifest the pack leads to, when the pack may be applied here.</summary>
-    private Manifest TargetOf(PackReader pack)
+    /// <param name="moves">Directories that moved, as the pack says it.</param>
+    private Manifest TargetOf(PackReader pack, out IReadOnlyList<DirectoryMove> moves)
     {
         var version = pack.Version;
         var head = state.Head;
@@ -268,7 +284,9 @@ public sealed partial class VersionStore
         Manifest target;
         try
         {
-            target = (pack.Header.From.IsNone ? Manifest.Empty : state.HeadManifest).Apply(pack.ReadChanges());
+            var changes = pack.ReadChanges();
+            moves = changes.Moves;
+            target = (pack.Header.From.IsNone ? Manifest.Empty : state.HeadManifest).Apply(changes);
         }
         catch (InvalidDataException error)
         {
@@ -292,8 +310,13 @@ public sealed partial class VersionStore
     }
 
     /// <summary>Null for what is no whole pack, or was taken away meanwhile: whoever receives packs cares for it.</summary>
-    private static VersionId? LeadsTo(string path)
+    private VersionId? LeadsTo(string path)
     {
+        if (lastStaged is { Pack.Path: not null } last && last.Pack == PackStamp.Of(path))
+        {
+            return last.Version;
+        }
+
         try
         {
             using var pack = PackReader.Open(path);
