@@ -26,6 +26,32 @@ public sealed class ManifestTests
         iter: 300, threads: 1);
 
     [Fact]
+    public void Becoming_what_a_scan_found_is_applying_the_difference() => Gen.Select(TreeGen.TreeAndNext, Gen.Bool).Sample(
+        (pair, hashed) =>
+        {
+            var (before, after) = (pair.Before.ToManifest(), pair.After.ToManifest());
+            _ = hashed ? before.Root : default;
+
+            var (became, changes) = before.Become(after.Entries);
+
+            var difference = Manifest.Diff(before, after);
+            Assert.Equal(difference.Put, changes.Put);
+            Assert.Equal(difference.Removed, changes.Removed);
+            Assert.Equal(after.Entries, became.Entries);
+            Assert.Equal(after.Root, became.Root);
+            Assert.All(became.Entries, entry => Assert.True(before.Find(entry.Path) is not { } old || old != entry || ReferenceEquals(old, entry)));
+        },
+        iter: 300, threads: 1);
+
+    [Fact]
+    public void Entries_out_of_order_become_nothing()
+    {
+        var before = Manifest.FromSorted([Folder(""), File("a"), File("b")]);
+        Assert.Throws<InvalidDataException>(() => before.Become([Folder(""), File("b"), File("a")]));
+        Assert.Throws<InvalidDataException>(() => before.Become([Folder(""), File("a"), File("a")]));
+    }
+
+    [Fact]
     public void Every_path_and_every_content_is_found() => TreeGen.Tree.Sample(
         tree =>
         {

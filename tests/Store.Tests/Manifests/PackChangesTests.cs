@@ -113,6 +113,14 @@ public sealed class PackChangesTests
         Assert.Equal(plain.Removed, meant.Removed);
         Assert.Equal(to.Root, from.Apply(said).Root);
         Assert.Empty(said.Put.Select(entry => entry.Path).Intersect(said.Removed));
+
+        // The same by moves that others know, also such as cannot be made.
+        foreach (var known in (IReadOnlyList<DirectoryMove>[])[said.Moves, PackChanges.Reversed(PackChanges.Between(to, Manifest.Diff(to, from)).Moves), [Move("nowhere", "b")]])
+        {
+            var byThem = PackChanges.Between(from, plain, known).Over(from);
+            Assert.Equal(plain.Put, byThem.Put);
+            Assert.Equal(plain.Removed, byThem.Removed);
+        }
     }
 
     private static DirectoryMove Move(string from, string to) => new(Path(from), Path(to));
