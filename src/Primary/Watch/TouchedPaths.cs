@@ -1,0 +1,19 @@
+using Mirror.Store.Manifests;
+
+namespace Mirror.Primary.Watch;
+
+/// <summary>
+/// What a watcher says may have changed since it was asked last. It is a hint and never an answer: whoever captures looks at each of these paths, and at nothing else unless
+/// <paramref name="Everything"/> says so.
+/// </summary>
+/// <param name="Everything">The watcher cannot tell (it began just now, its queue ran over, a limit was met): only a full scan will do. The rest is empty then.</param>
+/// <param name="Paths">An entry was made, written, changed or removed here. Of a directory only its own entry is meant, unless it is new at this path.</param>
+/// <param name="Subtrees">Directories where anything below may have changed.</param>
+public sealed record TouchedPaths(bool Everything, IReadOnlySet<EntryPath> Paths, IReadOnlySet<EntryPath> Subtrees)
+{
+    public static TouchedPaths Nothing { get; } = new(false, new HashSet<EntryPath>(), new HashSet<EntryPath>());
+
+    public static TouchedPaths All { get; } = new(true, new HashSet<EntryPath>(), new HashSet<EntryPath>());
+
+    public bool IsEmpty => !Everything && Paths.Count == 0 && Subtrees.Count == 0;
+}
