@@ -4,6 +4,7 @@ using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Publish;
+using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Versions;
@@ -35,6 +36,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly CancellationToken leaving;
     private readonly ConcurrentDictionary<string, ReplicaHolding> replicas = new(StringComparer.Ordinal);
     private readonly CaptureLoop loop;
+    private IReadOnlyList<EntryPath> unsettled = [];
     private int disposed;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -86,13 +88,17 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
     /// <summary>Captures now; returns the new version, or null when nothing changed.</summary>
     /// <exception cref="CaptureException"/>
-    public async Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation)
+    public Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) => CaptureAsync(TouchedPaths.All, allowMassDelete, cancellation);
+
+    /// <summary>The same for what was touched since the last capture; all else is taken to be as it was.</summary>
+    /// <exception cref="CaptureException"/>
+    public async Task<VersionRecord?> CaptureAsync(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
     {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
         await capturing.WaitAsync(linked.Token);
         try
         {
-            return await Capture_NeedsTurn(allowMassDelete, linked.Token);
+            return await Capture_NeedsTurn(touched, allowMassDelete, linked.Token);
         }
         finally
         {
@@ -131,7 +137,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         {
             for (var attempt = 1; ; attempt++)
             {
-                await Capture_NeedsTurn(false, linked.Token);
+                await Capture_NeedsTurn(TouchedPaths.All, false, linked.Token);
                 var head = store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
                 try
                 {
@@ -219,10 +225,10 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
     }
 
-    private async Task<VersionRecord?> Capture_NeedsTurn(bool allowMassDelete, CancellationToken cancellation)
+    private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
     {
         await dumps.RunAsync(cancellation);
-        var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete);
+        var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Touched = touched.With(unsettled) };
         var captured = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
         if (captured.Version is not { } version)
         {
@@ -232,11 +238,13 @@ public sealed partial class PrimaryRole : IAsyncDisposable
                 await store.RememberSourceAsync(captured.StatKeys, captured.Signatures, CancellationToken.None);
             }
 
+            unsettled = captured.Unsettled;
             return null;
         }
 
         var from = (Id: version.Parent, Root: store.Head?.Root ?? default);
         await store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, CancellationToken.None);
+        unsettled = captured.Unsettled;
         var pack = new OutboxPack(from.Id, from.Root, version.Id, version.Root, captured.Pack!, new FileInfo(captured.Pack!).Length);
         outbox.Add(pack);
         Log.Captured(logger, site.Name, version.Id.ToString(), captured.Delta.Put.Count, captured.Delta.Removed.Count, pack.Length, captured.Took.TotalMilliseconds);

@@ -5,6 +5,7 @@ using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Retire;
+using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Versions;
@@ -58,10 +59,13 @@ internal sealed class LiveSite : IAsyncDisposable
     }
 
     /// <summary>Captures and, when something changed, records: what a primary does.</summary>
-    public async Task<CaptureResult> CaptureAsync(bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1)
+    public Task<CaptureResult> CaptureAsync(bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1) =>
+        CaptureAsync(TouchedPaths.All, allowMassDelete, time, epoch);
+
+    public async Task<CaptureResult> CaptureAsync(TouchedPaths touched, bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1)
     {
         await Dumps.RunAsync(CancellationToken.None);
-        var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete);
+        var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete) { Touched = touched };
         var captured = await SiteCapture.CaptureAsync(Store, request, Store.OutboxDirectory, time ?? Later, CancellationToken.None);
         if (captured.Version is { } version)
         {

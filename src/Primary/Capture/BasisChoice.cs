@@ -10,9 +10,6 @@ namespace Mirror.Primary.Capture;
 /// </summary>
 internal sealed class BasisChoice(KnownTree known)
 {
-    // Only a file that is not where it was asks for it, and most captures see none.
-    private Dictionary<(ulong Device, ulong Inode), (EntryPath Path, long CtimeNs)>? byInode;
-
     /// <param name="old">What is known at the path.</param>
     /// <returns>None and null when there is nothing to copy from: no such content, or one too small to have been signed.</returns>
     public (ContentHash Hash, BlockSignature? Signature) Find(ScannedEntry found, Entry? old)
@@ -31,35 +28,22 @@ internal sealed class BasisChoice(KnownTree known)
     /// </summary>
     public ContentHash? Unread(ScannedEntry found)
     {
-        byInode ??= Index();
-        return byInode.TryGetValue((found.Stat.Device, found.Stat.Inode), out var before) && known.StatKeys[before.Path] == found.Stat
-            && known.Manifest.Find(before.Path) is { Type: EntryType.File, Unstable: false } entry && entry.Size == found.Entry.Size
+        return known.StatKeys.PathOf(found.Stat.Device, found.Stat.Inode) is { } path && known.StatKeys[path] == found.Stat
+            && known.Manifest.Find(path) is { Type: EntryType.File, Unstable: false } entry && entry.Size == found.Entry.Size
             ? entry.Hash
             : null;
     }
 
     private ContentHash? OfInode(ScannedEntry found, bool isNewPath)
     {
-        byInode ??= Index();
-        if (!byInode.TryGetValue((found.Stat.Device, found.Stat.Inode), out var before))
+        if (known.StatKeys.PathOf(found.Stat.Device, found.Stat.Inode) is not { } path)
         {
             return null;
         }
 
         // Numbers of inodes are used again, often at once. This is the same one if it was made before it was last seen. Where the file system does not tell, a path
         // that had no content has nothing to lose by the guess.
-        var isSame = found.BornNs is { } born ? born <= before.CtimeNs : isNewPath;
-        return isSame && known.Manifest.Find(before.Path) is { Type: EntryType.File } entry ? entry.Hash : null;
-    }
-
-    private Dictionary<(ulong Device, ulong Inode), (EntryPath Path, long CtimeNs)> Index()
-    {
-        var index = new Dictionary<(ulong Device, ulong Inode), (EntryPath Path, long CtimeNs)>(known.StatKeys.Count);
-        foreach (var (path, key) in known.StatKeys)
-        {
-            index[(key.Device, key.Inode)] = (path, key.CtimeNs);
-        }
-
-        return index;
+        var isSame = found.BornNs is { } born ? born <= known.StatKeys[path].CtimeNs : isNewPath;
+        return isSame && known.Manifest.Find(path) is { Type: EntryType.File } entry ? entry.Hash : null;
     }
 }

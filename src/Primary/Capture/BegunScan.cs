@@ -1,4 +1,5 @@
-using Mirror.Store.Tree;
+using Mirror.Primary.Watch;
+using Mirror.Store.Versions;
 
 namespace Mirror.Primary.Capture;
 
@@ -7,9 +8,9 @@ namespace Mirror.Primary.Capture;
 /// </summary>
 public sealed class BegunScan
 {
-    private readonly Task<IReadOnlyList<ScannedEntry>> walk;
+    private readonly Task<SourceScan> walk;
 
-    private BegunScan(DateTimeOffset at, Task<IReadOnlyList<ScannedEntry>> walk)
+    private BegunScan(DateTimeOffset at, Task<SourceScan> walk)
     {
         At = at;
         this.walk = walk;
@@ -26,6 +27,13 @@ public sealed class BegunScan
         return new BegunScan(at, Task.Run(() => source.Scan(cancellation), cancellation));
     }
 
+    /// <summary>A look at what was touched.</summary>
+    internal static BegunScan Of(CaptureSource source, TouchedPaths touched, VersionStore store, TimeProvider time, CancellationToken cancellation)
+    {
+        var at = time.GetUtcNow();
+        return new BegunScan(at, Task.Run(() => source.Look(touched, store.HeadManifest, store.StatKeys, cancellation), cancellation));
+    }
+
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read.</exception>
-    internal Task<IReadOnlyList<ScannedEntry>> FoundAsync() => walk;
+    internal Task<SourceScan> FoundAsync() => walk;
 }

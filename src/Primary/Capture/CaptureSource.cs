@@ -1,7 +1,9 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
+using Mirror.Store.Versions;
 
 namespace Mirror.Primary.Capture;
 
@@ -19,21 +21,57 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     /// <summary>Mirror's own part of a version, not the site's.</summary>
     public static bool IsReserved(EntryPath path) => path.IsWithin(reservedPath);
 
+    /// <summary>Where it is among the entries of a version.</summary>
+    public static (int Start, int End) ReservedIn(Manifest version) => version.RangeOf(reservedPath);
+
     public static bool IsDump(EntryPath path) => path.IsWithin(dumpsPath);
 
     /// <summary>No part of a version: Mirror's own place in the live tree, and what is to be excluded.</summary>
     public bool IsLeftOut(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.Excludes(path, type);
 
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
-    public IReadOnlyList<ScannedEntry> Scan(CancellationToken cancellation)
+    public SourceScan Scan(CancellationToken cancellation) =>
+        new(WithDumps(ReadTree(root, () => TreeScanner.Scan(root, IsLeftOut, cancellation)), cancellation), null);
+
+    /// <summary>Looks at what was touched only, and at the dumps.</summary>
+    /// <exception cref="CaptureException"/>
+    public SourceScan Look(TouchedPaths touched, Manifest known, StatTable stats, CancellationToken cancellation)
     {
-        var live = ScanTree(root, IsLeftOut, cancellation);
-        if (spool is null || !Directory.Exists(spool))
+        if (touched.Everything || touched.Subtrees.Contains(EntryPath.Root))
+        {
+            return Scan(cancellation);
+        }
+
+        IReadOnlyList<Entry> replaced = [];
+        var live = ReadTree(root, () =>
+        {
+            var (scan, before) = new TouchedScan(known, stats.PathOf).Look(root, OfSite(touched.Paths), OfSite(touched.Subtrees), IsLeftOut, cancellation);
+            replaced = before;
+            return scan;
+        });
+        if (HasDumps)
+        {
+            var (start, end) = ReservedIn(known);
+            var dumps = Enumerable.Range(start, end - start).Select(at => known.Entries[at]);
+            replaced = [.. replaced.Concat(dumps).OrderBy(entry => entry.Path)];
+        }
+
+        return new SourceScan(WithDumps(live, cancellation), replaced);
+    }
+
+    private bool HasDumps => spool is not null && Directory.Exists(spool);
+
+    // Mirror's own place in a live tree says nothing of what a version has there.
+    private static List<EntryPath> OfSite(IReadOnlyCollection<EntryPath> paths) => [.. paths.Where(path => !path.IsWithin(reservedPath))];
+
+    private IReadOnlyList<ScannedEntry> WithDumps(IReadOnlyList<ScannedEntry> live, CancellationToken cancellation)
+    {
+        if (!HasDumps)
         {
             return live;
         }
 
-        var dumps = ScanTree(spool, static (_, _) => false, cancellation);
+        var dumps = ReadTree(spool!, () => TreeScanner.Scan(spool!, static (_, _) => false, cancellation));
         var all = new List<ScannedEntry>(live.Count + dumps.Count + 2);
         all.AddRange(live);
         all.Add(new ScannedEntry(PlainDirectory(reservedPath), default));
@@ -75,12 +113,12 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
     private static EntryPath WithinDumps(EntryPath path) => EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]);
 
-    private static IReadOnlyList<ScannedEntry> ScanTree(string tree, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation)
+    private static IReadOnlyList<ScannedEntry> ReadTree(string tree, Func<TreeScan> read)
     {
         TreeScan scan;
         try
         {
-            scan = TreeScanner.Scan(tree, exclude, cancellation);
+            scan = read();
         }
         catch (DirectoryNotFoundException missing)
         {
@@ -106,6 +144,10 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
     private static Entry PlainDirectory(EntryPath path) => new() { Path = path, Type = EntryType.Directory, Mode = 0x1C0 /* 0700 */ };
 }
+
+/// <summary>What was found in a source.</summary>
+/// <param name="Replaced">The known entries that the found ones take the place of, in manifest order; null: all of them.</param>
+internal sealed record SourceScan(IReadOnlyList<ScannedEntry> Entries, IReadOnlyList<Entry>? Replaced);
 
 /// <summary>Reads small files of a source whole, wherever they lie.</summary>
 internal sealed class SourceReader(TreeReader live, TreeReader? spool, Func<EntryPath, (string Tree, EntryPath Relative)> locate) : IDisposable

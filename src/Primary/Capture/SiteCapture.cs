@@ -1,5 +1,6 @@
 using Mirror.Delta;
 using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Tree;
@@ -15,7 +16,10 @@ public sealed record CaptureResult(
     IReadOnlyDictionary<EntryPath, StatKey> StatKeys, IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
     int FilesRead, IReadOnlyList<EntryPath> Unstable, TimeSpan Took)
 {
-    /// <summary>The whole scan; null when databases were laid over it.</summary>
+    /// <summary>Files whose stat cannot be believed yet: a capture that looks at what was touched has to look at them too.</summary>
+    public IReadOnlyList<EntryPath> Unsettled { get; init; } = [];
+
+    /// <summary>The whole scan; null when databases were laid over it, and when only what was touched was looked at.</summary>
     internal IReadOnlyList<ScannedEntry>? Scanned { get; init; }
 
     /// <summary>Entries touched (ctime) at this instant or later may have changed once more without a trace.</summary>
@@ -34,7 +38,11 @@ public sealed record CaptureResult(
 /// <param name="Spool">Directory with the dumps made for this capture; null when the site has no databases.</param>
 /// <param name="Epoch">Epoch of the new version.</param>
 public sealed record CaptureRequest(
-    string Tree, string? Spool, PathFilter Filter, string Origin, ulong Epoch, IReadOnlyList<string> Dumps, bool AllowMassDelete);
+    string Tree, string? Spool, PathFilter Filter, string Origin, ulong Epoch, IReadOnlyList<string> Dumps, bool AllowMassDelete)
+{
+    /// <summary>What to look at; all else is taken to be as it was captured last.</summary>
+    public TouchedPaths Touched { get; init; } = TouchedPaths.All;
+}
 
 /// <summary>
 /// Captures one version: compares the tree with the store's head and writes the forward pack in the same pass. Whoever calls decides what becomes of it:
@@ -50,7 +58,7 @@ public static class SiteCapture
     {
         var began = time.GetTimestamp();
         var source = new CaptureSource(request.Tree, request.Spool, request.Filter);
-        var scan = begun ?? BegunScan.Of(source, time, cancellation);
+        var scan = begun ?? (store.Head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, request.Touched, store, time, cancellation));
         var head = store.Head;
         var id = NextId(head, request.Epoch);
         var bases = request.Spool is null ? null : new DumpBases(request.Spool);
@@ -94,10 +102,11 @@ public static class SiteCapture
             throw;
         }
 
-        CaptureResult Result(VersionRecord? version, string? pack, TreeChanges changes, IReadOnlyList<ScannedEntry> scanned) => new(
+        CaptureResult Result(VersionRecord? version, string? pack, TreeChanges changes, SourceScan scanned) => new(
             version, pack, changes.Delta, changes.StatKeys, changes.Signatures, changes.FilesRead, changes.Unstable, time.GetElapsedTime(began))
         {
-            Scanned = request.Spool is null ? scanned : null,
+            Unsettled = changes.Unsettled,
+            Scanned = request.Spool is null && scanned.Replaced is null ? scanned.Entries : null,
             SettledBefore = TreeCapture.SettledBefore(scan.At),
         };
     }

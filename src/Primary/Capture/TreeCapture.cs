@@ -2,6 +2,7 @@ using Mirror.Delta;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Tree;
+using Mirror.Store.Versions;
 
 namespace Mirror.Primary.Capture;
 
@@ -12,15 +13,16 @@ internal sealed record TreeChanges(
     IReadOnlyDictionary<EntryPath, StatKey> StatKeys,
     IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
     int FilesRead,
-    IReadOnlyList<EntryPath> Unstable);
+    IReadOnlyList<EntryPath> Unstable,
+    IReadOnlyList<EntryPath> Unsettled);
 
 /// <summary>What is remembered of the tree as it was last captured.</summary>
 /// <param name="OpenBasis">Opens an old content that is still at hand, at its start and seekable; null for nearly all.</param>
 internal sealed record KnownTree(
-    Manifest Manifest, IReadOnlyDictionary<EntryPath, StatKey> StatKeys, Func<ContentHash, BlockSignature?> FindSignature, Func<ContentHash, Stream?> OpenBasis,
+    Manifest Manifest, StatTable StatKeys, Func<ContentHash, BlockSignature?> FindSignature, Func<ContentHash, Stream?> OpenBasis,
     BlockKey Key)
 {
-    public static KnownTree Nothing(BlockKey key) => new(Manifest.Empty, new Dictionary<EntryPath, StatKey>(), static _ => null, static _ => null, key);
+    public static KnownTree Nothing(BlockKey key) => new(Manifest.Empty, StatTable.Empty, static _ => null, static _ => null, key);
 }
 
 /// <summary>
@@ -41,20 +43,22 @@ internal static class TreeCapture
     private const long nanosecondsPerTick = 100;
 
     public static async Task<TreeChanges> CompareAsync(
-        CaptureSource source, IReadOnlyList<ScannedEntry> scanned, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
+        CaptureSource source, SourceScan scan, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
     {
         var settled = SettledBefore(began);
-        var olds = Matched(scanned, known.Manifest);
-        RefuseMassDelete(source.Root, scanned, olds, known.Manifest, allowMassDelete);
+        var (scanned, before) = (scan.Entries, scan.Replaced ?? known.Manifest.Entries);
+        var olds = Matched(scanned, before);
+        RefuseMassDelete(source.Root, scanned, before, olds, known.Manifest, allowMassDelete);
 
         var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null);
-        var knownSizes = known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size).ToHashSet();
+        var knownSizes = new Lazy<HashSet<long>>(() => [.. known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size)]);
         var bases = new BasisChoice(known);
         var entries = new List<Entry>(scanned.Count);
         var leaders = new Dictionary<EntryPath, Entry>();
         var stats = new Dictionary<EntryPath, StatKey>(scanned.Count);
         var signatures = new Dictionary<ContentHash, BlockSignature>();
         var unstable = new List<EntryPath>();
+        var unsettled = new List<EntryPath>();
         var filesRead = 0;
 
         var unread = new ContentHash?[scanned.Count];
@@ -110,7 +114,7 @@ internal static class TreeCapture
                 var (oldHash, basis) = bases.Find(found, old);
                 var file = found.Entry is { HardlinkOf: null, Size: <= FilesAhead.MaxLength } ? await ahead.NextAsync(cancellation) : default;
                 var read = file.Content is not null ? await reader.TakeAsync(file, oldHash, basis, cancellation)
-                    : file.Found is null || file.IsTooLong ? await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Contains(entry.Size), cancellation)
+                    : file.Found is null || file.IsTooLong ? await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Value.Contains(entry.Size), cancellation)
                     : null;
                 if (read is not { } content)
                 {
@@ -122,6 +126,10 @@ internal static class TreeCapture
                 if (content.Stat.CtimeNs < settled)
                 {
                     stats[entry.Path] = content.Stat;
+                }
+                else
+                {
+                    unsettled.Add(entry.Path);
                 }
 
                 if (content.Signature is { } signature)
@@ -145,33 +153,35 @@ internal static class TreeCapture
             entries.Add(entry);
         }
 
-        var (manifest, delta) = known.Manifest.Become(WithoutOrphans(entries));
-        return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable);
+        var (manifest, delta) = known.Manifest.Become(WithoutOrphans(entries), before);
+        return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable, unsettled);
     }
 
     /// <summary>A ctime (ns since 1970) before this one is older than all that can happen during a capture that began then.</summary>
     public static long SettledBefore(DateTimeOffset began) => (began - DateTimeOffset.UnixEpoch - settling).Ticks * nanosecondsPerTick;
 
     /// <summary>What the manifest had at the path of each entry; both are in manifest order.</summary>
-    private static Entry?[] Matched(IReadOnlyList<ScannedEntry> scanned, Manifest known)
+    private static Entry?[] Matched(IReadOnlyList<ScannedEntry> scanned, IReadOnlyList<Entry> known)
     {
         var olds = new Entry?[scanned.Count];
-        var at = 0;
+        using var next = known.GetEnumerator();
+        var more = next.MoveNext();
         for (var i = 0; i < olds.Length; i++)
         {
             var order = -1;
-            while (at < known.Entries.Count && (order = known.Entries[at].Path.CompareTo(scanned[i].Entry.Path)) < 0)
+            while (more && (order = next.Current.Path.CompareTo(scanned[i].Entry.Path)) < 0)
             {
-                at++;
+                more = next.MoveNext();
             }
 
-            olds[i] = order == 0 && at < known.Entries.Count ? known.Entries[at] : null;
+            olds[i] = more && order == 0 ? next.Current : null;
         }
 
         return olds;
     }
 
-    private static void RefuseMassDelete(string root, IReadOnlyList<ScannedEntry> scanned, Entry?[] olds, Manifest known, bool allowed)
+    private static void RefuseMassDelete(
+        string root, IReadOnlyList<ScannedEntry> scanned, IReadOnlyList<Entry> before, Entry?[] olds, Manifest known, bool allowed)
     {
         if (allowed)
         {
@@ -179,14 +189,20 @@ internal static class TreeCapture
         }
 
         // A small site may well lose half of its files on purpose; but nothing left at all is an empty mount point, however small it was.
-        var missing = known.Entries.Count - olds.Count(old => old is not null);
-        var emptied = known.Entries.Any(entry => IsOfSite(entry.Path)) && !scanned.Any(found => IsOfSite(found.Entry.Path));
+        var missing = before.Count - olds.Count(old => old is not null);
+        var emptied = !scanned.Any(found => IsOfSite(found.Entry.Path)) && CountOfSite(known) is > 0 and var all && before.Count(entry => IsOfSite(entry.Path)) == all;
         if (emptied || (known.Entries.Count >= massDeleteFloor && missing > known.Entries.Count * massDeleteShare))
         {
             throw new CaptureException(
                 $"{missing} of {known.Entries.Count} entries of {root} are gone. That looks like an unmounted disk or an accident, so nothing was captured. " +
                 "If it is meant, run `mirror capture --allow-mass-delete`.");
         }
+    }
+
+    private static int CountOfSite(Manifest known)
+    {
+        var (start, end) = CaptureSource.ReservedIn(known);
+        return known.Entries.Count - (end - start) - (known.Entries.Count > 0 ? 1 : 0);
     }
 
     private static bool IsOfSite(EntryPath path) => !path.IsRoot && !CaptureSource.IsReserved(path);

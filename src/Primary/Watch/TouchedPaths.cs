@@ -7,13 +7,16 @@ namespace Mirror.Primary.Watch;
 /// <paramref name="Everything"/> says so.
 /// </summary>
 /// <param name="Everything">The watcher cannot tell (it began just now, its queue ran over, a limit was met): only a full scan will do. The rest is empty then.</param>
-/// <param name="Paths">An entry was made, written, changed or removed here. Of a directory only its own entry is meant, unless it is new at this path.</param>
-/// <param name="Subtrees">Directories where anything below may have changed.</param>
+/// <param name="Paths">An entry was made, written, changed or removed here. Of a directory only its own entry is meant.</param>
+/// <param name="Subtrees">Directories where anything below may have changed. One that was made, or moved to its path, is among these: another may have stood there before.</param>
 public sealed record TouchedPaths(bool Everything, IReadOnlySet<EntryPath> Paths, IReadOnlySet<EntryPath> Subtrees)
 {
     public static TouchedPaths Nothing { get; } = new(false, new HashSet<EntryPath>(), new HashSet<EntryPath>());
 
     public static TouchedPaths All { get; } = new(true, new HashSet<EntryPath>(), new HashSet<EntryPath>());
+
+    /// <summary>These as well.</summary>
+    public TouchedPaths With(IReadOnlyCollection<EntryPath> more) => Everything || more.Count == 0 ? this : this with { Paths = Paths.Concat(more).ToHashSet() };
 
     public bool IsEmpty => !Everything && Paths.Count == 0 && Subtrees.Count == 0;
 }

@@ -51,7 +51,7 @@ public sealed class Manifest
     public Entry? Find(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? entries[at] : null;
 
     /// <summary>Where in <see cref="Entries"/> a path and all that lies below it are; an empty range when it is not there.</summary>
-    internal (int Start, int End) RangeOf(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? (at, entries.EndOfSubtree(at)) : default;
+    public (int Start, int End) RangeOf(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? (at, entries.EndOfSubtree(at)) : default;
 
     /// <summary>A path that holds this content, if any: the first in manifest order.</summary>
     public Entry? FindContent(ContentHash hash) => contents.Find(hash);
@@ -128,12 +128,17 @@ public sealed class Manifest
     /// <summary>The manifest of these entries, and how it differs from this one: whatever is equal is shared, and neither checked nor hashed again.</summary>
     /// <param name="sorted">As for <see cref="FromSorted"/>.</param>
     /// <exception cref="InvalidDataException">As for <see cref="FromSorted"/>.</exception>
-    public (Manifest Manifest, ManifestDelta Changes) Become(IReadOnlyList<Entry> sorted)
+    public (Manifest Manifest, ManifestDelta Changes) Become(IReadOnlyList<Entry> sorted) => Become(sorted, entries);
+
+    /// <summary>The same where only some entries are told anew, and all others stay.</summary>
+    /// <param name="sorted">In manifest order, each path once.</param>
+    /// <param name="instead">The entries of this manifest that they take the place of, in manifest order.</param>
+    public (Manifest Manifest, ManifestDelta Changes) Become(IReadOnlyList<Entry> sorted, IEnumerable<Entry> instead)
     {
         var put = new List<Entry>();
         var removed = new List<EntryPath>();
         var at = 0;
-        using var old = entries.GetEnumerator();
+        using var old = instead.GetEnumerator();
         var more = old.MoveNext();
         for (; at < sorted.Count; at++)
         {

@@ -11,7 +11,7 @@ namespace Mirror.Store.Versions;
 public sealed partial class VersionStore
 {
     /// <summary>Stat keys of the live tree as of <see cref="Head"/>, for the change test.</summary>
-    public IReadOnlyDictionary<EntryPath, StatKey> StatKeys => statKeys ??= index.LoadStatKeys();
+    public StatTable StatKeys => statKeys ??= new StatTable(index.LoadStatKeys());
 
     public BlockSignature? FindSignature(ContentHash hash) => index.FindSignature(hash);
 
@@ -223,18 +223,8 @@ public sealed partial class VersionStore
         string op, IReadOnlyCollection<EntryPath> gone, IReadOnlyCollection<ContentHash> obsolete,
         IReadOnlyDictionary<EntryPath, StatKey> keys, IReadOnlyDictionary<ContentHash, BlockSignature> signatures, Action<IndexChange> more)
     {
-        var merged = new Dictionary<EntryPath, StatKey>(StatKeys);
-        var changed = keys.Where(pair => !merged.TryGetValue(pair.Key, out var known) || known != pair.Value).ToList();
-        foreach (var (path, key) in changed)
-        {
-            merged[path] = key;
-        }
-
-        foreach (var path in gone)
-        {
-            merged.Remove(path);
-        }
-
+        var table = StatKeys;
+        var changed = keys.Where(pair => !table.TryGetValue(pair.Key, out var known) || known != pair.Value).ToList();
         index.Commit(disk, op, change =>
         {
             more(change);
@@ -254,6 +244,16 @@ public sealed partial class VersionStore
                 change.PutSignature(hash, signature);
             }
         });
-        statKeys = merged;
+
+        // What is gone goes first: a file that was renamed has its inode at the path that is put.
+        foreach (var path in gone)
+        {
+            table.Remove(path);
+        }
+
+        foreach (var (path, key) in changed)
+        {
+            table.Put(path, key);
+        }
     }
 }

@@ -72,7 +72,7 @@ public sealed class RefusedCaptureTests
             Assert.Contains("shut", failure.Message, StringComparison.Ordinal);
             Assert.Equal(
                 ["", "open", "open/index"],
-                new CaptureSource(site.Root, null, new PathFilter([], ["shut"])).Scan(CancellationToken.None).Select(found => found.Entry.Path.ToString()));
+                new CaptureSource(site.Root, null, new PathFilter([], ["shut"])).Scan(CancellationToken.None).Entries.Select(found => found.Entry.Path.ToString()));
         });
     }
 

@@ -1,0 +1,181 @@
+using Mirror.Store.Manifests;
+
+namespace Mirror.Store.Tree;
+
+/// <summary>An entry as it was found, before it is known whether another path names the same inode.</summary>
+/// <param name="Shared">The inode has more than one name, wherever they are.</param>
+internal readonly record struct LookedAt(ScannedEntry Entry, bool Shared);
+
+/// <summary>
+/// Looks at entries of one tree, each by its name in an open directory, and keeps what could not be read and what is no part of a version. What vanished before it was
+/// looked at is gone; what changes its kind between two looks is unknown until the next scan.
+/// </summary>
+internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool> exclude)
+{
+    /// <summary>A file that lacks at least this many bytes on disk has holes; less is how file systems round.</summary>
+    private const long SparseFrom = 32 * 1024;
+
+    private const long StatBlock = 512;
+
+    private readonly OwnerNames owners = new();
+    private readonly EntryXattrs xattrs = new();
+    private readonly byte[] target = new byte[EntryPath.MaxLength + 1];
+    private readonly Dictionary<ulong, ScannedEntry> groupLeaders = [];
+    private readonly bool readsAll = Posix.IsRoot;
+    private ulong fileSystem;
+
+    public List<UnreadablePath> Unreadable { get; } = [];
+
+    /// <summary>Sockets and other file systems' mount points: seen, and by rule no part of a version.</summary>
+    public List<UnreadablePath> Skipped { get; } = [];
+
+    /// <summary>The root, which everything else must share the file system with: it is looked at first.</summary>
+    public ScannedEntry LookAtRoot()
+    {
+        PosixError.Check(Posix.Stat(tree.Descriptor, out FileStat stat), "look at", tree.Root, EntryPath.Root);
+        fileSystem = stat.FileSystem;
+        PosixError.Check(xattrs.Read(tree.Descriptor, out var attributes), "read the attributes of", tree.Root, EntryPath.Root);
+        return new ScannedEntry(Describe(EntryPath.Root, EntryType.Directory, stat, [], attributes), stat.Key);
+    }
+
+    /// <summary>Null when there is nothing to tell: it vanished, is left out, is skipped, or cannot be read (then <see cref="Unreadable"/> says so).</summary>
+    /// <param name="directory">Open directory that the name is in.</param>
+    /// <exception cref="IOException">/proc is not mounted.</exception>
+    public LookedAt? Look(int directory, ListedName listed)
+    {
+        // What is excluded is not even looked at: it may be a mount that hangs.
+        if (listed.Claimed is { } claimed && exclude(listed.Path, claimed))
+        {
+            return null;
+        }
+
+        var path = listed.Path;
+        var name = path.Name;
+        var error = Posix.Stat(directory, name, out FileStat stat);
+        if (error < 0)
+        {
+            return Missing(path, error);
+        }
+
+        if (stat.Type is not { } type)
+        {
+            Skipped.Add(new UnreadablePath(path, "a socket, or a kind of file that is not known"));
+            return null;
+        }
+
+        if (listed.Claimed != type && exclude(path, type))
+        {
+            return null;
+        }
+
+        if (stat.FileSystem != fileSystem)
+        {
+            Skipped.Add(new UnreadablePath(path, "another file system is mounted here"));
+            return null;
+        }
+
+        if (type == EntryType.File && !readsAll && (error = Posix.CheckReadable(directory, name)) < 0)
+        {
+            return Missing(path, error);
+        }
+
+        error = xattrs.Read(directory, name, out var attributes);
+        if (error < 0)
+        {
+            return MissingAttributes(directory, path, error);
+        }
+
+        byte[] link = [];
+        if (type == EntryType.Symlink)
+        {
+            var length = Posix.ReadLink(directory, name, target);
+            if (length < 0)
+            {
+                return Missing(path, length);
+            }
+
+            link = target.AsSpan(0, length).ToArray();
+        }
+
+        return new LookedAt(new ScannedEntry(Describe(path, type, stat, link, attributes), stat.Key) { BornNs = stat.BornNs }, stat.Links > 1);
+    }
+
+    private LookedAt? Missing(EntryPath path, int error)
+    {
+        if (error != -Errno.NotFound)
+        {
+            Unreadable.Add(new UnreadablePath(path, PosixError.Text(-error)));
+        }
+
+        return null;
+    }
+
+    /// <summary>
+    /// Attributes are read through /proc; if that is not mounted, every file would seem to have vanished. The open directory tells: it is there whatever happens to its
+    /// names, while a file can vanish and come back between two looks.
+    /// </summary>
+    private LookedAt? MissingAttributes(int directory, EntryPath path, int error)
+    {
+        if (error == -Errno.NotFound && xattrs.Read(directory, out _) == -Errno.NotFound)
+        {
+            throw new IOException($"Cannot read the attributes of \"{tree.Root}/{path}\": /proc must be mounted.");
+        }
+
+        return Missing(path, error);
+    }
+
+    /// <param name="found">In manifest order: only so the first member of a hard-link group is known.</param>
+    public TreeScan Result(IReadOnlyList<LookedAt> found)
+    {
+        var entries = new List<ScannedEntry>(found.Count);
+        foreach (var one in found)
+        {
+            entries.Add(Told(one));
+        }
+
+        Unreadable.Sort(static (left, right) => left.Path.CompareTo(right.Path));
+        Skipped.Sort(static (left, right) => left.Path.CompareTo(right.Path));
+        return new TreeScan(entries, Unreadable, Skipped);
+    }
+
+    private ScannedEntry Told(LookedAt found)
+    {
+        var told = found.Entry;
+        if (found.Shared)
+        {
+            if (groupLeaders.TryGetValue(told.Stat.Inode, out var leader) && leader.Entry.Type == told.Entry.Type)
+            {
+                told = new ScannedEntry(leader.Entry with { Path = told.Entry.Path, HardlinkOf = leader.Entry.Path }, leader.Stat) { BornNs = leader.BornNs };
+            }
+            else
+            {
+                groupLeaders[told.Stat.Inode] = told;
+            }
+        }
+
+        return told;
+    }
+
+    private Entry Describe(EntryPath path, EntryType type, in FileStat stat, byte[] link, IReadOnlyList<Xattr> attributes)
+    {
+        var isFile = type == EntryType.File;
+        var isDevice = type is EntryType.CharacterDevice or EntryType.BlockDevice;
+        return new Entry
+        {
+            Path = path,
+            Type = type,
+            Mode = stat.Permissions,
+            Uid = stat.User,
+            Gid = stat.Group,
+            Owner = owners.User(stat.User),
+            Group = owners.Group(stat.Group),
+            MtimeUnixNs = stat.Modification.UnixNs,
+            Size = isFile ? stat.Size : 0,
+            LinkTarget = link,
+            DeviceMajor = isDevice ? stat.DeviceMajor : 0,
+            DeviceMinor = isDevice ? stat.DeviceMinor : 0,
+            Sparse = isFile && stat.Size - ((long)stat.Blocks * StatBlock) >= SparseFrom,
+            Xattrs = attributes,
+        };
+    }
+}
