@@ -51,6 +51,7 @@ internal static class CommandLine
         CaptureCommand.Create(),
         PromoteCommand.Create(),
         SaveCommand.Create(),
+        IgnoreCommand.Create(),
         DeltaCommand.Create(),
         PackCommand.Create(),
     ];

@@ -13,7 +13,7 @@ internal static class SaveCommand
     {
         var source = new Argument<string>("source") { Description = "The directory to save." };
         var store = new Option<string>("--store") { Description = "Where versions are kept. Made when absent.", Required = true };
-        var exclude = new Option<string[]>("--exclude") { Description = "Glob relative to the source (cache/**); may be given often.", AllowMultipleArgumentsPerToken = false };
+        var exclude = IgnoreCommand.Exclude();
         var massDelete = new Option<bool>("--allow-mass-delete") { Description = "More than half of the source is gone, and that is meant." };
         var command = new Command(
             "save",
@@ -35,7 +35,13 @@ internal static class SaveCommand
                 throw new CommandException($"the store {target} lies inside the source {tree}: it would save itself. Choose a place outside.");
             }
 
-            var filter = new PathFilter([], parsed.GetValue(exclude) ?? []);
+            var patterns = parsed.GetValue(exclude) ?? [];
+            var filter = new PathFilter([], patterns);
+            foreach (var useless in filter.MatchNothing)
+            {
+                Shown.Complain($"--exclude \"{patterns[useless]}\" matches nothing; `mirror ignore explain` says why.");
+            }
+
             if (await UnchangedTree.FindAsync(target, EmbeddedStore.SiteName, tree, filter, cancellation) is { } held)
             {
                 RemarkReserved(tree, shown);
@@ -81,6 +87,7 @@ internal static class SaveCommand
 
             shown.EndProgress();
             RemarkReserved(tree, shown);
+            Remark(captured, shown);
             var head = opened.Head!;
             var kept = opened.Versions.First(version => version.Record.Id == head.Id);
             if (captured.Version is null)
@@ -93,7 +100,8 @@ internal static class SaveCommand
                 new Fields
                 {
                     ["ok"] = true, ["changed"] = true, ["put"] = captured.Delta.Put.Count, ["removed"] = captured.Delta.Removed.Count,
-                    ["files_read"] = captured.FilesRead, ["pack_bytes"] = packBytes, ["unstable"] = captured.Unstable.Select(path => path.ToString()), ["version"] = VersionText.ToJson(VersionText.Summary(kept)),
+                    ["files_read"] = captured.FilesRead, ["pack_bytes"] = packBytes, ["unstable"] = captured.Unstable.Select(path => path.ToString()),
+                    ["twins"] = captured.Twins.Select(group => group.Select(path => path.ToString())), ["mount_points"] = captured.MountPoints.Select(path => path.ToString()), ["version"] = VersionText.ToJson(VersionText.Summary(kept)),
                 },
                 output => output.WriteLine(
                     $"saved {head.Id}: {head.Entries} entries, {VersionText.Size(head.Bytes)}; {captured.Delta.Put.Count} new or changed, {captured.Delta.Removed.Count} gone"));
@@ -115,6 +123,19 @@ internal static class SaveCommand
         if (Path.Exists(Path.Combine(tree, ".mirror")))
         {
             shown.Say($"left out: {Path.Combine(tree, ".mirror")}, a name that Mirror keeps for database dumps. Rename it if it is yours.");
+        }
+    }
+
+    private static void Remark(CaptureResult captured, Shown shown)
+    {
+        foreach (var mount in captured.MountPoints)
+        {
+            shown.Say($"left out: {mount}, where another file system is mounted. Save it by itself, or exclude it to hear no more of it.");
+        }
+
+        if (captured.Twins.Count > 0)
+        {
+            shown.Say($"{captured.Twins.Count} group(s) of names differ in case or Unicode form only, and would fall together where a file system does not tell them apart: {captured.TwinsText}");
         }
     }
 

@@ -1,22 +1,21 @@
 using System.Text;
-using Mirror.Primary.Capture;
 using Mirror.Store.Manifests;
 
 namespace Mirror.Cli.Hosting;
 
 /// <summary>
-/// Paths as people give them: a path means itself and all below it; with <c>*</c>, <c>?</c> or <c>**</c> it is a pattern, as in a site's excludes. Bytes that are not UTF-8 are
+/// Paths as people give them: a path means itself and all below it; with <c>*</c>, <c>?</c> or <c>**</c> it is a glob from the root on. Bytes that are not UTF-8 are
 /// written as <c>\xNN</c>, the way they are shown.
 /// </summary>
 internal sealed class PathPattern
 {
     private readonly EntryPath path;
-    private readonly PathFilter? pattern;
+    private readonly PathGlob? glob;
 
-    private PathPattern(EntryPath path, PathFilter? pattern)
+    private PathPattern(EntryPath path, PathGlob? glob)
     {
         this.path = path;
-        this.pattern = pattern;
+        this.glob = glob;
     }
 
     /// <exception cref="InvalidDataException">It is no path.</exception>
@@ -24,7 +23,7 @@ internal sealed class PathPattern
     {
         if (bytes.ContainsAny("*?"u8))
         {
-            return new PathPattern(default, new PathFilter([], [Encoding.UTF8.GetString(bytes)]));
+            return new PathPattern(default, new PathGlob(bytes));
         }
 
         return new PathPattern(EntryPath.Parse(bytes), null);
@@ -54,5 +53,5 @@ internal sealed class PathPattern
         return [.. bytes];
     }
 
-    public bool Matches(EntryPath candidate) => pattern?.Excludes(candidate, EntryType.File) ?? candidate.IsWithin(path);
+    public bool Matches(EntryPath candidate) => glob?.Matches(candidate) ?? candidate.IsWithin(path);
 }

@@ -1,27 +1,37 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Primary.Capture.Ignore;
 using Mirror.Store.Manifests;
 
 namespace Mirror.Primary.Capture;
 
+/// <summary>Why a path is left out, or is not.</summary>
+/// <param name="IsExcluded">It is left out.</param>
+/// <param name="At">The path that was decided on: the one asked about, or a directory above it that is left out with all below it.</param>
+/// <param name="IsPrivate">It belongs to a live database, and no pattern has a say.</param>
+/// <param name="Pattern">Index of the pattern that decided; null when none matches.</param>
+public readonly record struct FilterDecision(bool IsExcluded, EntryPath At, bool IsPrivate, int? Pattern);
+
 /// <summary>
-/// What of a tree is not captured: live database files and the site's exclude patterns. A pattern is relative to the root; <c>*</c> and <c>?</c> stay within
-/// a component, <c>**</c> spans any number of them; a matched directory is left out with all below it. Patterns are matched byte by byte, so any file name works.
+/// What of a tree is not captured: live database files, and what the site's patterns say, in gitignore's syntax and by its rules: the last pattern that matches decides; <c>!</c> takes
+/// back; but what lies in a directory that is left out is left out with it, for nobody looks there.
 /// </summary>
 public sealed class PathFilter
 {
+    /// <summary>What the patterns mean; it changes when their meaning does, so that nothing decided by an older meaning is believed.</summary>
+    private const string Syntax = "gitignore";
+
     private readonly HashSet<EntryPath> privatePaths;
-    private readonly byte[][][] patterns;
+    private readonly IgnorePattern[] patterns;
     private readonly string[][] given;
 
     public PathFilter(IEnumerable<string> privatePaths, IEnumerable<string> patterns)
     {
-        given = [[.. privatePaths], [.. patterns]];
+        given = [[.. privatePaths], [.. patterns], [Syntax]];
         this.privatePaths = [.. given[0].Select(EntryPath.Parse)];
-        this.patterns = [.. given[1].Select(ComponentsOf)];
+        this.patterns = [.. given[1].Select(static text => new IgnorePattern(text))];
     }
 
     public static PathFilter Nothing { get; } = new([], []);
@@ -31,120 +41,62 @@ public sealed class PathFilter
     /// <summary>Equal filters have equal texts.</summary>
     public override string ToString() => JsonSerializer.Serialize(given, FilterJson.Default.StringArrayArray);
 
+    /// <summary>Which of the patterns, by index, can match nothing at all: a mistake, most likely.</summary>
+    public IReadOnlyList<int> MatchNothing => [.. Enumerable.Range(0, patterns.Length).Where(i => patterns[i].MatchesNothing)];
+
     public bool IsPrivate(EntryPath path) => privatePaths.Contains(path);
 
-    public bool Excludes(EntryPath path, EntryType type)
+    /// <summary>True when the path, or a directory above it, is left out.</summary>
+    public bool Excludes(EntryPath path, EntryType type) => Explain(path, type).IsExcluded;
+
+    /// <summary>The same, for who comes from above and knows that no directory on the way is left out.</summary>
+    public bool ExcludesHere(EntryPath path, EntryType type) =>
+        !path.IsRoot && ((privatePaths.Count > 0 && privatePaths.Contains(path)) || (Decisive(path.Bytes, type == EntryType.Directory) is { } index && !patterns[index].TakesBack));
+
+    public FilterDecision Explain(EntryPath path, EntryType type)
     {
+        if (path.IsRoot)
+        {
+            return default;
+        }
+
         if (privatePaths.Contains(path))
         {
-            return true;
+            return new FilterDecision(true, path, true, null);
         }
 
-        if (patterns.Length == 0 || path.IsRoot)
+        var bytes = path.Bytes;
+        for (var end = 0; patterns.Length > 0 && end < bytes.Length;)
         {
-            return false;
-        }
-
-        var components = Split(path.Bytes);
-        foreach (var pattern in patterns)
-        {
-            if (Matches(pattern, components))
+            var slash = bytes[end..].IndexOf((byte)'/');
+            if (slash < 0)
             {
-                return true;
+                break;
             }
+
+            if (Decisive(bytes[..(end + slash)], isDirectory: true) is { } above && !patterns[above].TakesBack)
+            {
+                return new FilterDecision(true, EntryPath.Parse(bytes[..(end + slash)]), false, above);
+            }
+
+            end += slash + 1;
         }
 
-        return false;
+        var index = Decisive(bytes, type == EntryType.Directory);
+        return new FilterDecision(index is { } found && !patterns[found].TakesBack, path, false, index);
     }
 
-    private static byte[][] Split(ReadOnlySpan<byte> path)
+    private int? Decisive(ReadOnlySpan<byte> path, bool isDirectory)
     {
-        var parts = new List<byte[]>();
-        foreach (var range in path.Split((byte)'/'))
+        for (var i = patterns.Length - 1; i >= 0; i--)
         {
-            parts.Add(path[range].ToArray());
-        }
-
-        return [.. parts];
-    }
-
-    // "cache/**" leaves out what is in cache, not cache itself: at the end, "**" has at least one component.
-    private static byte[][] ComponentsOf(string pattern)
-    {
-        byte[][] components = [.. pattern.Trim('/').Split('/').Select(Encoding.UTF8.GetBytes)];
-        return IsAnyDepth(components[^1]) ? [.. components, "*"u8.ToArray()] : components;
-    }
-
-    private static bool IsAnyDepth(ReadOnlySpan<byte> component) => component.SequenceEqual("**"u8);
-
-    // As within a name: on a mismatch, the last "**" takes one component more; an earlier one need not be tried again. So no path, however deep somebody makes it, takes long.
-    private static bool Matches(byte[][] pattern, byte[][] path)
-    {
-        int p = 0, n = 0, deep = -1, mark = 0;
-        while (n < path.Length)
-        {
-            if (p < pattern.Length && IsAnyDepth(pattern[p]))
+            if (patterns[i].Matches(path, isDirectory))
             {
-                deep = p++;
-                mark = n;
-            }
-            else if (p < pattern.Length && MatchesName(pattern[p], path[n]))
-            {
-                p++;
-                n++;
-            }
-            else if (deep >= 0)
-            {
-                p = deep + 1;
-                n = ++mark;
-            }
-            else
-            {
-                return false;
+                return i;
             }
         }
 
-        while (p < pattern.Length && IsAnyDepth(pattern[p]))
-        {
-            p++;
-        }
-
-        return p == pattern.Length;
-    }
-
-    // The usual two-pointer wildcard match: on a mismatch, the last star takes one byte more.
-    private static bool MatchesName(ReadOnlySpan<byte> pattern, ReadOnlySpan<byte> name)
-    {
-        int p = 0, n = 0, star = -1, mark = 0;
-        while (n < name.Length)
-        {
-            if (p < pattern.Length && (pattern[p] == '?' || pattern[p] == name[n]) && pattern[p] != '*')
-            {
-                p++;
-                n++;
-            }
-            else if (p < pattern.Length && pattern[p] == '*')
-            {
-                star = p++;
-                mark = n;
-            }
-            else if (star >= 0)
-            {
-                p = star + 1;
-                n = ++mark;
-            }
-            else
-            {
-                return false;
-            }
-        }
-
-        while (p < pattern.Length && pattern[p] == '*')
-        {
-            p++;
-        }
-
-        return p == pattern.Length;
+        return null;
     }
 }
 

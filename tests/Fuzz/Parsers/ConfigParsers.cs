@@ -139,7 +139,7 @@ internal sealed class GuardParser() : Parser("guard", typeof(JsonException), typ
 internal sealed class ExcludeParser() : Parser("exclude", typeof(InvalidDataException))
 {
     public override IReadOnlyList<byte[]> Seeds { get; } =
-        [.. new[] { "cache/**\ncache/a/b", "**/*.tmp\na/b/c.tmp", "**/a/**/b/**\na/a/b/b/c", "a?c/*\nabc/d", "**/a/**/a/**/a/**/b\na/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a" }.Select(Encoding.UTF8.GetBytes)];
+        [.. new[] { "cache/**\ncache/a/b", "**/*.tmp\na/b/c.tmp", "**/a/**/b/**\na/a/b/b/c", "a?c/*\nabc/d", "**/a/**/a/**/a/**/b\na/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a", "!/a[!b-d[:digit:]]\\ /\na1 /b", "[a\n[a", "#a \n#a" }.Select(Encoding.UTF8.GetBytes)];
 
     public override (long Fixed, int PerByte) Allocation => (256 << 10, 256);
 

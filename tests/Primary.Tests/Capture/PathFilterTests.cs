@@ -11,12 +11,17 @@ public sealed class PathFilterTests
     [InlineData("cache/**", "cache", false)]
     [InlineData("cache/**", "other/cache/a", false)]
     [InlineData("cache", "cache", true)]
-    [InlineData("/cache/", "cache", true)]
-    [InlineData("cache", "a/cache", false)]
+    [InlineData("cache", "a/cache", true)]
+    [InlineData("cache", "a/cache/below", true)]
+    [InlineData("/cache", "cache", true)]
+    [InlineData("/cache", "a/cache", false)]
+    [InlineData("cache/", "cache", false)]
+    [InlineData("cache/", "a/cache/below", true)]
     [InlineData("*.tmp", "a.tmp", true)]
     [InlineData("*.tmp", ".tmp", true)]
     [InlineData("*.tmp", "a.tmp.keep", false)]
-    [InlineData("*.tmp", "sub/a.tmp", false)]
+    [InlineData("*.tmp", "sub/a.tmp", true)]
+    [InlineData("/*.tmp", "sub/a.tmp", false)]
     [InlineData("**/*.tmp", "sub/sub/a.tmp", true)]
     [InlineData("**/*.tmp", "a.tmp", true)]
     [InlineData("**/x", "x", true)]
@@ -37,10 +42,55 @@ public sealed class PathFilterTests
     [InlineData("**/a/**", "a", false)]
     [InlineData("**/a/**", "x/a/y/z", true)]
     [InlineData("**/a/b", "a/a/c/a/b", true)]
-    [InlineData("[a]", "a", false)]
-    [InlineData("[a]", "[a]", true)]
-    public void Patterns_match_as_people_expect(string pattern, string path, bool excluded) =>
+    [InlineData("[a-c]x", "bx", true)]
+    [InlineData("[!a-c]x", "bx", false)]
+    [InlineData("\\[a]", "[a]", true)]
+    [InlineData("[]-]", "]", true)]
+    [InlineData("[a", "[a", false)]
+    [InlineData("\\#a", "#a", true)]
+    [InlineData("\\!a", "!a", true)]
+    [InlineData("#a", "#a", false)]
+    [InlineData("a ", "a", true)]
+    [InlineData("a\\ ", "a ", true)]
+    [InlineData("a b", "a b", true)]
+    public void Patterns_mean_what_they_mean_to_git(string pattern, string path, bool excluded) =>
         Assert.Equal(excluded, new PathFilter([], [pattern]).Excludes(EntryPath.Parse(path), EntryType.File));
+
+    [Theory]
+    [InlineData("*.log, !keep.log", "keep.log", false)]
+    [InlineData("*.log, !keep.log", "a/keep.log", false)]
+    [InlineData("!keep.log, *.log", "keep.log", true)]
+    [InlineData("cache/, !cache/keep", "cache/keep", true)]
+    [InlineData("cache/*, !cache/keep", "cache/keep", false)]
+    [InlineData("/*, !/wiki, /wiki/*, !/wiki/data", "wiki/data/x", false)]
+    [InlineData("/*, !/wiki, /wiki/*, !/wiki/data", "wiki/other/x", true)]
+    public void The_last_pattern_decides_and_nothing_comes_back_from_a_directory_that_is_left_out(string patterns, string path, bool excluded) =>
+        Assert.Equal(excluded, new PathFilter([], patterns.Split(", ")).Excludes(EntryPath.Parse(path), EntryType.File));
+
+    [Fact]
+    public void It_says_which_pattern_decided_and_on_which_path()
+    {
+        var filter = new PathFilter(["data/site.db"], ["*.log", "!keep.log", "cache/"]);
+        Assert.Equal(new FilterDecision(false, EntryPath.Parse("a/keep.log"), false, 1), filter.Explain(EntryPath.Parse("a/keep.log"), EntryType.File));
+        Assert.Equal(new FilterDecision(true, EntryPath.Parse("x/cache"), false, 2), filter.Explain(EntryPath.Parse("x/cache/keep.log"), EntryType.File));
+        Assert.Equal(new FilterDecision(true, EntryPath.Parse("data/site.db"), true, null), filter.Explain(EntryPath.Parse("data/site.db"), EntryType.File));
+        Assert.Equal(new FilterDecision(false, EntryPath.Parse("index"), false, null), filter.Explain(EntryPath.Parse("index"), EntryType.File));
+        Assert.Equal([0, 2], new PathFilter([], ["[a", "a", "# remark"]).MatchNothing);
+    }
+
+    [Fact]
+    public void Who_comes_from_above_gets_the_same_answer()
+    {
+        var filter = new PathFilter([], ["/*", "!/a", "/a/*", "!/a/b/", "*.tmp"]);
+        foreach (var (path, type, excluded) in new[]
+        {
+            ("a", EntryType.Directory, false), ("c", EntryType.Directory, true), ("a/b", EntryType.Directory, false), ("a/b", EntryType.File, true), ("a/b/x", EntryType.File, false), ("a/b/x.tmp", EntryType.File, true),
+        })
+        {
+            Assert.Equal(excluded, filter.ExcludesHere(EntryPath.Parse(path), type));
+            Assert.Equal(excluded, filter.Excludes(EntryPath.Parse(path), type));
+        }
+    }
 
     [Fact]
     public void A_deep_path_and_many_stars_take_no_time()
