@@ -53,6 +53,29 @@ public sealed class Manifest
     /// <summary>Where in <see cref="Entries"/> a path and all that lies below it are; an empty range when it is not there.</summary>
     public (int Start, int End) RangeOf(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? (at, entries.EndOfSubtree(at)) : default;
 
+    /// <summary>Index of the first entry after this one that does not lie below it.</summary>
+    internal int EndOfSubtree(int index) => entries.EndOfSubtree(index);
+
+    /// <summary>The entries after a path, which need not be there itself.</summary>
+    public IEnumerable<Entry> After(EntryPath path)
+    {
+        var at = entries.IndexOf(path);
+        for (at = at < 0 ? ~at : at + 1; at < entries.Count; at++)
+        {
+            yield return entries[at];
+        }
+    }
+
+    /// <summary>What lies in a directory itself, in order; nothing when it is not there.</summary>
+    public IEnumerable<Entry> ChildrenOf(EntryPath directory)
+    {
+        var (start, end) = RangeOf(directory);
+        for (var at = start + 1; at < end; at = entries.EndOfSubtree(at))
+        {
+            yield return entries[at];
+        }
+    }
+
     /// <summary>A path that holds this content, if any: the first in manifest order.</summary>
     public Entry? FindContent(ContentHash hash) => contents.Find(hash);
 

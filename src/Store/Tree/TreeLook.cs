@@ -17,6 +17,8 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
 
     private const long StatBlock = 512;
 
+    public const string OtherFileSystem = "another file system is mounted here";
+
     private readonly OwnerNames owners = new();
     private readonly EntryXattrs xattrs = new();
     private readonly byte[] target = new byte[EntryPath.MaxLength + 1];
@@ -41,39 +43,55 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
     /// <summary>Null when there is nothing to tell: it vanished, is left out, is skipped, or cannot be read (then <see cref="Unreadable"/> says so).</summary>
     /// <param name="directory">Open directory that the name is in.</param>
     /// <exception cref="IOException">/proc is not mounted.</exception>
-    public LookedAt? Look(int directory, ListedName listed)
+    public LookedAt? Look(int directory, ListedName listed) =>
+        TryStat(directory, listed, out var stat, out var type) ? Describe(directory, listed.Path, type, stat) : null;
+
+    /// <summary>The first half of a look: the stat of what is part of the tree; false when there is nothing to tell.</summary>
+    public bool TryStat(int directory, ListedName listed, out FileStat stat, out EntryType type)
     {
+        type = default;
+        stat = default;
+
         // What is excluded is not even looked at: it may be a mount that hangs.
         if (listed.Claimed is { } claimed && exclude(listed.Path, claimed))
         {
-            return null;
+            return false;
         }
 
         var path = listed.Path;
-        var name = path.Name;
-        var error = Posix.Stat(directory, name, out FileStat stat);
+        var error = Posix.Stat(directory, path.Name, out stat);
         if (error < 0)
         {
-            return Missing(path, error);
+            Missing(path, error);
+            return false;
         }
 
-        if (stat.Type is not { } type)
+        if (stat.Type is not { } found)
         {
             Skipped.Add(new UnreadablePath(path, "a socket, or a kind of file that is not known"));
-            return null;
+            return false;
         }
 
+        type = found;
         if (listed.Claimed != type && exclude(path, type))
         {
-            return null;
+            return false;
         }
 
         if (stat.FileSystem != fileSystem)
         {
-            Skipped.Add(new UnreadablePath(path, "another file system is mounted here"));
-            return null;
+            Skipped.Add(new UnreadablePath(path, OtherFileSystem));
+            return false;
         }
 
+        return true;
+    }
+
+    /// <summary>The second half: all else of it.</summary>
+    public LookedAt? Describe(int directory, EntryPath path, EntryType type, in FileStat stat)
+    {
+        var name = path.Name;
+        int error;
         if (type == EntryType.File && !readsAll && (error = Posix.CheckReadable(directory, name)) < 0)
         {
             return Missing(path, error);
@@ -98,6 +116,18 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
         }
 
         return new LookedAt(new ScannedEntry(Describe(path, type, stat, link, attributes), stat.Key) { BornNs = stat.BornNs }, stat.Links > 1);
+    }
+
+    /// <summary>All that a stat tells of a file is as the entry says.</summary>
+    public bool IsAsDescribed(Entry file, in FileStat stat) =>
+        file.Mode == stat.Permissions && file.Uid == stat.User && file.Gid == stat.Group && file.Size == stat.Size && file.MtimeUnixNs == stat.Modification.UnixNs
+        && file.Sparse == IsSparse(stat) && file.Owner == owners.User(stat.User) && file.Group == owners.Group(stat.Group);
+
+    /// <summary>What another look of the same tree noted.</summary>
+    public void Take(TreeLook other)
+    {
+        Unreadable.AddRange(other.Unreadable);
+        Skipped.AddRange(other.Skipped);
     }
 
     private LookedAt? Missing(EntryPath path, int error)
@@ -174,8 +204,10 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
             LinkTarget = link,
             DeviceMajor = isDevice ? stat.DeviceMajor : 0,
             DeviceMinor = isDevice ? stat.DeviceMinor : 0,
-            Sparse = isFile && stat.Size - ((long)stat.Blocks * StatBlock) >= SparseFrom,
+            Sparse = isFile && IsSparse(stat),
             Xattrs = attributes,
         };
     }
+
+    private static bool IsSparse(in FileStat stat) => stat.Size - ((long)stat.Blocks * StatBlock) >= SparseFrom;
 }

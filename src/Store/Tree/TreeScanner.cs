@@ -21,7 +21,11 @@ public sealed record UnreadablePath(EntryPath Path, string Reason);
 
 /// <summary>Result of a walk, in manifest order, the root directory first.</summary>
 /// <param name="Skipped">Sockets and other file systems' mount points: seen, and by rule not part of a version.</param>
-public sealed record TreeScan(IReadOnlyList<ScannedEntry> Entries, IReadOnlyList<UnreadablePath> Unreadable, IReadOnlyList<UnreadablePath> Skipped);
+public sealed record TreeScan(IReadOnlyList<ScannedEntry> Entries, IReadOnlyList<UnreadablePath> Unreadable, IReadOnlyList<UnreadablePath> Skipped)
+{
+    /// <summary>Those of the skipped where another file system is mounted.</summary>
+    public IReadOnlyList<EntryPath> MountPoints => [.. Skipped.Where(static path => path.Reason == TreeLook.OtherFileSystem).Select(static path => path.Path)];
+}
 
 /// <summary>Walks a tree by raw byte names (getdents64, statx, openat; links are never followed), one file system, all metadata.</summary>
 public static class TreeScanner

@@ -8,6 +8,8 @@ namespace Mirror.Store.Tree;
 /// </summary>
 internal sealed class TreeWalk(TreeHandle tree, TreeLook look)
 {
+    public static readonly string TooLong = $"it holds a path longer than {EntryPath.MaxLength} bytes";
+
     private readonly byte[] listing = new byte[DirectoryListing.BufferLength];
     private readonly List<ListedName> names = [];
     private readonly List<LookedAt> entries = [];
@@ -67,7 +69,7 @@ internal sealed class TreeWalk(TreeHandle tree, TreeLook look)
             var result = DirectoryListing.Read(descriptor, path, listing, names, out var tooLong);
             if (result < 0 || tooLong)
             {
-                look.Unreadable.Add(new UnreadablePath(path, tooLong ? $"it holds a path longer than {EntryPath.MaxLength} bytes" : PosixError.Text(-result)));
+                look.Unreadable.Add(new UnreadablePath(path, tooLong ? TooLong : PosixError.Text(-result)));
                 return null;
             }
 

@@ -171,13 +171,14 @@ public sealed partial class VersionStore
         }
     }
 
-    /// <summary>What was verified when it was staged and was not touched since need not be read again by the first capture.</summary>
+    /// <summary>What was verified when it was staged and was not touched since need not be looked at again by the first capture, provided that it could be given all its attributes.</summary>
     private Dictionary<EntryPath, StatKey> KeysOf(string slot, CancellationToken cancellation)
     {
         var keys = new Dictionary<EntryPath, StatKey>();
         foreach (var (entry, stat) in TreeScanner.Scan(slots.PathOf(slot), (path, _) => isPrivate(path), cancellation).Entries)
         {
-            if (entry.Type == EntryType.File && state.HeadManifest.Find(entry.Path) is { Type: EntryType.File } held && held.Size == entry.Size && held.MtimeUnixNs == entry.MtimeUnixNs)
+            if (entry.Type == EntryType.File && state.HeadManifest.Find(entry.Path) is { Type: EntryType.File } held && held.Size == entry.Size && held.MtimeUnixNs == entry.MtimeUnixNs
+                && held.Xattrs.SequenceEqual(entry.Xattrs))
             {
                 keys.Add(entry.Path, stat);
             }
