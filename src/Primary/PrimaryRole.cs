@@ -4,6 +4,7 @@ using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Publish;
+using Mirror.Primary.Sweep;
 using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
@@ -36,6 +37,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly CancellationToken leaving;
     private readonly ConcurrentDictionary<string, ReplicaHolding> replicas = new(StringComparer.Ordinal);
     private readonly CaptureLoop loop;
+    private readonly ChecksumSweep sweep;
+    private readonly HashSet<EntryPath> mountsSaid = [];
     private IReadOnlyList<EntryPath> unsettled = [];
     private int disposed;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -54,6 +57,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         dumps = new SiteDumps(site, live.Tree, live.Slot, spool);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
         loop = new CaptureLoop(live.Tree, site.Files, time, logger, token => CaptureAsync(false, token));
+        sweep = new ChecksumSweep(site.Name, live.Tree, site.Files.Sweep, new CapturedFiles(store, capturing), $"{Path.TrimEndingDirectorySeparator(spool)}.sweep", time, logger);
+        sweep.Changed += SignalChange;
     }
 
     public ulong Epoch { get; }
@@ -62,6 +67,9 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     public VersionRecord? Newest => store.Head;
 
     public IReadOnlyDictionary<string, ReplicaHolding> Replicas => replicas;
+
+    /// <summary>Files that are not as they were captured, though nobody touched them.</summary>
+    public IReadOnlyList<SweepFinding> Rotten => sweep.Findings;
 
     /// <summary>Ends when the role is left; fails when capturing met a fault nobody foresaw: then this process should not go on as if all were well.</summary>
     public Task Watching => loop.Running;
@@ -83,6 +91,11 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
 
         role.loop.Start(role.leaving);
+        if (site.Files.Sweep > TimeSpan.Zero)
+        {
+            role.sweep.Start(role.leaving);
+        }
+
         return role;
     }
 
@@ -125,6 +138,11 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
     public Task NewerThanAsync(VersionId seen, CancellationToken cancellation) =>
         UntilAsync(() => store.Head is { } head && head.Id > seen, cancellation);
+
+    /// <summary>Completes when a version newer than <paramref name="seen"/> is there, or when what a sweep found is no longer <paramref name="rotten"/>.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public Task NewsAsync(VersionId seen, IReadOnlyList<SweepFinding> rotten, CancellationToken cancellation) =>
+        UntilAsync(() => (store.Head is { } head && head.Id > seen) || sweep.Findings != rotten, cancellation);
 
     /// <summary>Captures, then writes one pack from nothing to the new head with every content the receiver lacks. The caller deletes the file.</summary>
     /// <exception cref="CaptureException">The site changes faster than it can be read.</exception>
@@ -203,6 +221,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
         await left.CancelAsync();
         await loop.DisposeAsync();
+        await sweep.DisposeAsync();
 
         // Whoever is capturing ends; the turn is not given to anybody again.
         await capturing.WaitAsync();
@@ -228,8 +247,13 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
     {
         await dumps.RunAsync(cancellation);
-        var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Touched = touched.With(unsettled) };
+        var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled) };
         var captured = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+        foreach (var mount in captured.MountPoints.Where(mountsSaid.Add))
+        {
+            Log.OtherFileSystem(logger, site.Name, mount.ToString());
+        }
+
         if (captured.Version is not { } version)
         {
             if (captured.FilesRead > 0)
@@ -253,6 +277,11 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             Log.Unstable(logger, site.Name, path.ToString());
         }
 
+        if (captured.Twins.Count > 0)
+        {
+            Log.Twins(logger, site.Name, captured.Twins.Count, captured.TwinsText);
+        }
+
         SignalChange();
         return version;
     }
@@ -270,6 +299,12 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
         [LoggerMessage(3003, LogLevel.Warning, "{Site}: {Path} never held still while it was read; it is stored as read")]
         public static partial void Unstable(ILogger logger, string site, string path);
+
+        [LoggerMessage(3005, LogLevel.Warning, "{Site}: {Count} group(s) of names differ in case or Unicode form only, and would fall together where a file system does not tell them apart: {Names}")]
+        public static partial void Twins(ILogger logger, string site, int count, string names);
+
+        [LoggerMessage(3006, LogLevel.Warning, "{Site}: another file system is mounted at {Path}: it is no part of the site's versions. Make it a site of its own, or exclude the path to hear no more of it")]
+        public static partial void OtherFileSystem(ILogger logger, string site, string path);
 
         [LoggerMessage(3004, LogLevel.Information, "{Site}: fill begins again: {Reason}")]
         public static partial void FillRepeated(ILogger logger, string site, string reason);

@@ -46,16 +46,17 @@ internal sealed class LiveSite : IAsyncDisposable
     /// <summary>Long enough after now that no file counts as just touched.</summary>
     public static FakeTimeProvider Later => new(TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(1));
 
-    public static async Task<LiveSite> MakeAsync(TreeLiteral? tree = null, IReadOnlyList<string>? exclude = null, string? database = null)
+    public static async Task<LiveSite> MakeAsync(TreeLiteral? tree = null, IReadOnlyList<string>? exclude = null, string? database = null, Func<FilesConfig, FilesConfig>? files = null)
     {
-        var files = new TemporaryDirectory();
-        var root = files["root"];
+        var place = new TemporaryDirectory();
+        var root = place["root"];
+        var plain = new FilesConfig(root, exclude ?? [], TimeSpan.FromMilliseconds(20), TimeSpan.FromHours(1));
         (tree ?? TreeLiteral.Empty).WriteTo(root);
         var config = new SiteConfig(
-            Name, "a", ["a", "b", "c"], ["a", "b", "c"], new FilesConfig(root, exclude ?? [], TimeSpan.FromMilliseconds(20), TimeSpan.FromHours(1)),
+            Name, "a", ["a", "b", "c"], ["a", "b", "c"], files?.Invoke(plain) ?? plain,
             database is null ? [] : [new DatabaseConfig("pages", DatabaseKind.Sqlite, database, null)], [], [], [], true);
-        var store = await OpenAsync(files["store"], config);
-        return new LiveSite(files, config, store, await store.BeginCapturingAsync(root, CancellationToken.None));
+        var store = await OpenAsync(place["store"], config);
+        return new LiveSite(place, config, store, await store.BeginCapturingAsync(root, CancellationToken.None));
     }
 
     /// <summary>Captures and, when something changed, records: what a primary does.</summary>
@@ -65,7 +66,7 @@ internal sealed class LiveSite : IAsyncDisposable
     public async Task<CaptureResult> CaptureAsync(TouchedPaths touched, bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1)
     {
         await Dumps.RunAsync(CancellationToken.None);
-        var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete) { Touched = touched };
+        var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(Config.Files), Touched = touched };
         var captured = await SiteCapture.CaptureAsync(Store, request, Store.OutboxDirectory, time ?? Later, CancellationToken.None);
         if (captured.Version is { } version)
         {

@@ -5,6 +5,7 @@ using Mirror.Node.Apps;
 using Mirror.Node.Processes;
 using Mirror.Primary;
 using Mirror.Primary.Capture;
+using Mirror.Primary.Sweep;
 using Mirror.Store.Versions;
 
 namespace Mirror.Cli.Hosting;
@@ -107,15 +108,16 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         while (!Ending.IsCancellationRequested && !handedOver.Task.IsCompleted)
         {
             var taken = Volatile.Read(ref resumed).Task;
+            var rotten = role.Rotten;
             if (shown == SiteRole.Primary)
             {
                 await ReviveAsync();
-                await PublishAsync($"primary in epoch {lease.Epoch}");
+                await PublishAsync($"primary in epoch {lease.Epoch}{Remark(rotten)}");
             }
 
             var seen = role.Newest?.Id ?? default;
             using var turn = CancellationTokenSource.CreateLinkedTokenSource(Ending);
-            var newer = role.NewerThanAsync(seen, turn.Token);
+            var newer = role.NewsAsync(seen, rotten, turn.Token);
             var ended = shown == SiteRole.Primary ? apps?.Failed : null;
             var first = await Task.WhenAny([over.Task, handedOver.Task, taken, role.Watching, newer, .. ended is null ? Array.Empty<Task>() : [ended]]);
             await turn.CancelAsync();
@@ -154,6 +156,10 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
             await PublishAsync($"the lease of epoch {lease.Epoch} could not be renewed by a majority; nothing is served here", SiteRole.Fenced);
         }
     }
+
+    private static string Remark(IReadOnlyList<SweepFinding> rotten) => rotten.Count == 0
+        ? ""
+        : $"; {rotten.Count} file(s) are not what was captured though nobody touched them: {string.Join(", ", rotten.Take(3).Select(found => found.Path))}{(rotten.Count > 3 ? ", …" : "")}. See the log";
 
     // Handing over, step by step; Handover drives it, beside the reign that goes on meanwhile.
 

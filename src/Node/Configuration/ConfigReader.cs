@@ -158,7 +158,12 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             section.AbsolutePath("root"),
             section.Texts("exclude"),
             section.Duration("debounce", TimeSpan.FromMilliseconds(200), TimeSpan.Zero, TimeSpan.FromHours(1)),
-            section.Duration("every", TimeSpan.FromMinutes(5), TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)));
+            section.Duration("every", TimeSpan.FromMinutes(5), TimeSpan.FromSeconds(1), TimeSpan.FromDays(7)))
+        {
+            MassDelete = section.Share("mass-delete", FilesConfig.DefaultMassDelete),
+            Marker = section.Has("marker") ? section.Text("marker") : null,
+            Sweep = section.Duration("sweep", FilesConfig.DefaultSweep, TimeSpan.Zero, TimeSpan.FromDays(3650)),
+        };
         section.Close();
         return files;
     }

@@ -35,6 +35,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
             CheckReferences(site);
             CheckVoters(site);
             CheckFiles(site);
+            CheckGuards(site);
             CheckDatabases(site);
             CheckApps(site);
             CheckRetention(site);
@@ -124,16 +125,52 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
 
         for (var i = 0; i < site.Files.Exclude.Count; i++)
         {
-            var pattern = site.Files.Exclude[i];
-            var key = $"sites.{site.Name}.files.exclude[{i}]";
-            if (pattern.StartsWith('/') || pattern.Split('/').Any(part => part is "." or ".."))
-            {
-                faults.Add(key, $"'{pattern}' leaves the site's root.", "Patterns are relative to the root, e.g. cache/**.");
-            }
-            else if (IsReserved(pattern))
-            {
-                faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Remove the pattern.");
-            }
+            CheckPattern(site, $"sites.{site.Name}.files.exclude[{i}]", site.Files.Exclude[i]);
+        }
+    }
+
+    private void CheckGuards(SiteConfig site)
+    {
+        if (site.Files.Sweep > TimeSpan.Zero && site.Files.Sweep < TimeSpan.FromHours(1))
+        {
+            faults.Add($"sites.{site.Name}.files.sweep", $"{Durations.Format(site.Files.Sweep)} is too short: reading everything that often leaves nothing for the site.", "Write 1h or more, such as 7d; or 0s for no sweep.");
+        }
+
+        var key = $"sites.{site.Name}.files.marker";
+        if (site.Files.Marker is not { Length: > 0 } marker)
+        {
+            return;
+        }
+
+        if (marker.StartsWith('/') || marker.EndsWith('/') || marker.Split('/').Any(part => part is "" or "." or ".."))
+        {
+            faults.Add(key, $"'{marker}' is not a path below the site's root.", "Write it relative to files.root, e.g. .mounted.");
+        }
+        else if (IsReserved(marker))
+        {
+            faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Choose another name, e.g. .mounted.");
+        }
+    }
+
+    // What is in gitignore's syntax and yet cannot be meant.
+    private void CheckPattern(SiteConfig site, string key, string pattern)
+    {
+        var body = pattern.TrimStart('!').TrimStart('/');
+        if (pattern.Trim(' ').Length == 0 || pattern.StartsWith('#'))
+        {
+            faults.Add(key, $"'{pattern}' excludes nothing: as in gitignore, empty lines and those that begin with # are comments.", "Remove it; or write \\# before the rest of a name that begins so.");
+        }
+        else if (site.Files.Root.Length > 1 && pattern.StartsWith('/') && Inside(pattern, site.Files.Root))
+        {
+            faults.Add(key, $"'{pattern}' repeats the site's root: a pattern's first slash is the root.", $"Write '{pattern[site.Files.Root.Length..]}'.");
+        }
+        else if (pattern.Split('/').Any(part => part is "." or ".."))
+        {
+            faults.Add(key, $"'{pattern}' holds '.' or '..', and matches nothing.", "Patterns are relative to the root, e.g. cache/**; /cache is the one at the top only.");
+        }
+        else if (IsReserved(body))
+        {
+            faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Remove the pattern.");
         }
     }
 

@@ -81,6 +81,13 @@ public static class ConfigWriter
         text.List(3, "exclude", site.Files.Exclude);
         text.Pair(3, "debounce", Durations.Format(site.Files.Debounce));
         text.Pair(3, "every", Durations.Format(site.Files.Every));
+        text.Pair(3, "mass-delete", $"{Number((int)Math.Round(site.Files.MassDelete * 100))}%");
+        if (site.Files.Marker is { } marker)
+        {
+            text.Pair(3, "marker", marker);
+        }
+
+        text.Pair(3, "sweep", Durations.Format(site.Files.Sweep));
         if (site.Databases.Count > 0)
         {
             text.Line(2, "databases:");

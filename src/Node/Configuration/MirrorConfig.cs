@@ -72,10 +72,23 @@ public sealed record RetentionConfig(
 }
 
 /// <param name="Root">Absolute path of the site's files.</param>
-/// <param name="Exclude">Glob patterns relative to the root (<c>cache/**</c>); neither captured nor deleted.</param>
+/// <param name="Exclude">Patterns in gitignore's syntax (<c>cache/</c>); what they match is neither captured nor deleted.</param>
 /// <param name="Debounce">Quiet time after a change before a capture; default 200 ms.</param>
 /// <param name="Every">Longest time between captures that look at everything; default 5 min.</param>
-public sealed record FilesConfig(string Root, IReadOnlyList<string> Exclude, TimeSpan Debounce, TimeSpan Every);
+public sealed record FilesConfig(string Root, IReadOnlyList<string> Exclude, TimeSpan Debounce, TimeSpan Every)
+{
+    /// <summary>When more than this share of the entries is gone at once, a capture stops and asks.</summary>
+    public double MassDelete { get; init; } = DefaultMassDelete;
+
+    /// <summary>A path below the root that must be there, or the root is an empty mount point; null when nothing tells.</summary>
+    public string? Marker { get; init; }
+
+    /// <summary>Every captured file is read and compared once in this time; zero: never.</summary>
+    public TimeSpan Sweep { get; init; } = DefaultSweep;
+
+    internal const double DefaultMassDelete = 0.5;
+    internal static readonly TimeSpan DefaultSweep = TimeSpan.FromDays(30);
+}
 
 public enum DatabaseKind
 {

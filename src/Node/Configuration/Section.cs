@@ -75,6 +75,18 @@ internal sealed partial class Section(YamlMap map, IReadOnlyList<string> path, F
         return Bounded(key, text, value, fallback, least, most, Sizes.Format);
     });
 
+    /// <summary>A part of the whole, as people write it: <c>50%</c>. From 1% to 100%.</summary>
+    public double Share(string key, double fallback) => Parsed(key, fallback, text =>
+    {
+        if (!text.EndsWith('%') || !int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var percent))
+        {
+            Fault(key, $"'{text}' is not a share.", "Write whole percent: 50%.");
+            return fallback;
+        }
+
+        return Bounded(key, text, percent, (int)(fallback * 100), 1, 100, static value => $"{value}%") / 100.0;
+    });
+
     public int Port(string key, int fallback) => Integer(key, fallback, 1, 65535);
 
     public PortRange Ports(string key, PortRange fallback) => Parsed(key, fallback, text =>

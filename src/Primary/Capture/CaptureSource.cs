@@ -29,34 +29,39 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     /// <summary>No part of a version: Mirror's own place in the live tree, and what is to be excluded.</summary>
     public bool IsLeftOut(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.Excludes(path, type);
 
-    /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
-    public SourceScan Scan(CancellationToken cancellation) =>
-        new(WithDumps(ReadTree(root, () => TreeScanner.Scan(root, IsLeftOut, cancellation)), cancellation), null);
+    /// <summary>The same for a walk, which comes from above and enters nothing that is left out.</summary>
+    public bool IsLeftOutHere(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.ExcludesHere(path, type);
 
-    /// <summary>Looks at what was touched only, and at the dumps.</summary>
+    /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
+    public SourceScan Scan(CancellationToken cancellation)
+    {
+        var live = ReadTree(root, () => TreeScanner.Scan(root, IsLeftOutHere, cancellation));
+        return new SourceScan(WithDumps(live.Entries, cancellation), null) { MountPoints = live.MountPoints };
+    }
+
+    /// <summary>Looks at what was touched only, or for what differs anywhere, and at the dumps.</summary>
     /// <exception cref="CaptureException"/>
     public SourceScan Look(TouchedPaths touched, Manifest known, StatTable stats, CancellationToken cancellation)
     {
-        if (touched.Everything || touched.Subtrees.Contains(EntryPath.Root))
-        {
-            return Scan(cancellation);
-        }
-
         IReadOnlyList<Entry> replaced = [];
+        var everything = touched.Everything || touched.Subtrees.Contains(EntryPath.Root);
         var live = ReadTree(root, () =>
         {
-            var (scan, before) = new TouchedScan(known, stats.PathOf).Look(root, OfSite(touched.Paths), OfSite(touched.Subtrees), IsLeftOut, cancellation);
+            var (scan, before) = everything
+                ? new DifferenceScan(known, path => stats.TryGetValue(path, out var key) ? key : null).Scan(root, IsLeftOutHere, cancellation)
+                : new TouchedScan(known, stats.PathOf).Look(root, OfSite(touched.Paths), OfSite(touched.Subtrees), IsLeftOut, cancellation);
             replaced = before;
             return scan;
         });
-        if (HasDumps)
+        if (HasDumps && !everything)
         {
+            // A walk of everything missed them in the live tree, and said so.
             var (start, end) = ReservedIn(known);
             var dumps = Enumerable.Range(start, end - start).Select(at => known.Entries[at]);
             replaced = [.. replaced.Concat(dumps).OrderBy(entry => entry.Path)];
         }
 
-        return new SourceScan(WithDumps(live, cancellation), replaced);
+        return new SourceScan(WithDumps(live.Entries, cancellation), replaced) { MountPoints = live.MountPoints };
     }
 
     private bool HasDumps => spool is not null && Directory.Exists(spool);
@@ -71,7 +76,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
             return live;
         }
 
-        var dumps = ReadTree(spool!, () => TreeScanner.Scan(spool!, static (_, _) => false, cancellation));
+        var dumps = ReadTree(spool!, () => TreeScanner.Scan(spool!, static (_, _) => false, cancellation)).Entries;
         var all = new List<ScannedEntry>(live.Count + dumps.Count + 2);
         all.AddRange(live);
         all.Add(new ScannedEntry(PlainDirectory(reservedPath), default));
@@ -113,7 +118,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
     private static EntryPath WithinDumps(EntryPath path) => EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]);
 
-    private static IReadOnlyList<ScannedEntry> ReadTree(string tree, Func<TreeScan> read)
+    private static TreeScan ReadTree(string tree, Func<TreeScan> read)
     {
         TreeScan scan;
         try
@@ -132,7 +137,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
                 $"{scan.Unreadable.Count} path(s) in {tree} cannot be read ({shown}). A version that silently lacks them must not exist: make them readable to this process, or exclude them.");
         }
 
-        return scan.Entries;
+        return scan;
     }
 
     // Dumps carry no owner of their own: equal databases must give equal versions on every node.
@@ -147,7 +152,11 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
 /// <summary>What was found in a source.</summary>
 /// <param name="Replaced">The known entries that the found ones take the place of, in manifest order; null: all of them.</param>
-internal sealed record SourceScan(IReadOnlyList<ScannedEntry> Entries, IReadOnlyList<Entry>? Replaced);
+internal sealed record SourceScan(IReadOnlyList<ScannedEntry> Entries, IReadOnlyList<Entry>? Replaced)
+{
+    /// <summary>Where other file systems were met, which are no part of a version.</summary>
+    public IReadOnlyList<EntryPath> MountPoints { get; init; } = [];
+}
 
 /// <summary>Reads small files of a source whole, wherever they lie.</summary>
 internal sealed class SourceReader(TreeReader live, TreeReader? spool, Func<EntryPath, (string Tree, EntryPath Relative)> locate) : IDisposable

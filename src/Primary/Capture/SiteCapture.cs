@@ -1,5 +1,6 @@
 using Mirror.Delta;
 using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Capture.Twins;
 using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
@@ -18,6 +19,15 @@ public sealed record CaptureResult(
 {
     /// <summary>Files whose stat cannot be believed yet: a capture that looks at what was touched has to look at them too.</summary>
     public IReadOnlyList<EntryPath> Unsettled { get; init; } = [];
+
+    /// <summary>Groups of names that this version brought, in one directory and alike but for case or Unicode form.</summary>
+    public IReadOnlyList<IReadOnlyList<EntryPath>> Twins { get; init; } = [];
+
+    /// <summary>For people: the first few of them.</summary>
+    public string TwinsText => NameTwins.Text(Twins);
+
+    /// <summary>Where other file systems are mounted below the root: no part of the version.</summary>
+    public IReadOnlyList<EntryPath> MountPoints { get; init; } = [];
 
     /// <summary>The whole scan; null when databases were laid over it, and when only what was touched was looked at.</summary>
     internal IReadOnlyList<ScannedEntry>? Scanned { get; init; }
@@ -42,6 +52,9 @@ public sealed record CaptureRequest(
 {
     /// <summary>What to look at; all else is taken to be as it was captured last.</summary>
     public TouchedPaths Touched { get; init; } = TouchedPaths.All;
+
+    /// <summary>What stops it.</summary>
+    public CaptureGuards Guards { get; init; } = CaptureGuards.Usual;
 }
 
 /// <summary>
@@ -57,6 +70,7 @@ public static class SiteCapture
         VersionStore store, CaptureRequest request, string packDirectory, TimeProvider time, CancellationToken cancellation, BegunScan? begun = null)
     {
         var began = time.GetTimestamp();
+        request.Guards.RequireMounted(request.Tree, request.Filter);
         var source = new CaptureSource(request.Tree, request.Spool, request.Filter);
         var scan = begun ?? (store.Head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, request.Touched, store, time, cancellation));
         var head = store.Head;
@@ -70,10 +84,11 @@ public static class SiteCapture
             TreeChanges changes;
             VersionRecord version;
             var scanned = await scan.FoundAsync();
+            request.Guards.RequireMounted(request.Tree, request.Filter);
             await using (var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
             {
                 await using var writer = new PackWriter(output, header);
-                changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete, scan.At, cancellation);
+                changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete ? null : request.Guards, scan.At, cancellation);
                 if (head is not null && changes.Delta.IsEmpty)
                 {
                     File.Delete(pending);
@@ -108,6 +123,8 @@ public static class SiteCapture
             Unsettled = changes.Unsettled,
             Scanned = request.Spool is null && scanned.Replaced is null ? scanned.Entries : null,
             SettledBefore = TreeCapture.SettledBefore(scan.At),
+            Twins = version is null ? [] : NameTwins.Brought(changes.Manifest, changes.Delta, known.Manifest),
+            MountPoints = scanned.MountPoints,
         };
     }
 

@@ -31,10 +31,6 @@ internal sealed record KnownTree(
 /// </summary>
 internal static class TreeCapture
 {
-    /// <summary>Deleting more than this share of a site at once is a disaster more often than an intention.</summary>
-    private const double massDeleteShare = 0.5;
-    private const int massDeleteFloor = 100;
-
     /// <summary>
     /// File systems stamp times by a coarse clock: a second write within the same stamp, after the file was read, would leave no trace in its stat. So the stat of
     /// a file touched this shortly before the capture, or during it, is not remembered, and the next capture reads the file again.
@@ -42,13 +38,17 @@ internal static class TreeCapture
     private static readonly TimeSpan settling = TimeSpan.FromMilliseconds(100);
     private const long nanosecondsPerTick = 100;
 
+    /// <param name="guards">Null: however much is gone, it is meant.</param>
     public static async Task<TreeChanges> CompareAsync(
-        CaptureSource source, SourceScan scan, KnownTree known, PackWriter writer, bool allowMassDelete, DateTimeOffset began, CancellationToken cancellation)
+        CaptureSource source, SourceScan scan, KnownTree known, PackWriter writer, CaptureGuards? guards, DateTimeOffset began, CancellationToken cancellation)
     {
         var settled = SettledBefore(began);
         var (scanned, before) = (scan.Entries, scan.Replaced ?? known.Manifest.Entries);
         var olds = Matched(scanned, before);
-        RefuseMassDelete(source.Root, scanned, before, olds, known.Manifest, allowMassDelete);
+        if (guards is not null)
+        {
+            RefuseMassDelete(source.Root, scanned, before, olds, known.Manifest, guards);
+        }
 
         var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null);
         var knownSizes = new Lazy<HashSet<long>>(() => [.. known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size)]);
@@ -123,7 +123,8 @@ internal static class TreeCapture
 
                 filesRead++;
                 entry = entry with { Hash = content.Hash, Size = content.Size, MtimeUnixNs = content.Stat.MtimeNs, Unstable = content.Unstable };
-                if (content.Stat.CtimeNs < settled)
+                // What else is said of it was seen by the walk: when it was touched since, only another look tells all of it.
+                if (content.Stat.CtimeNs < settled && content.Stat == found.Stat)
                 {
                     stats[entry.Path] = content.Stat;
                 }
@@ -181,21 +182,15 @@ internal static class TreeCapture
     }
 
     private static void RefuseMassDelete(
-        string root, IReadOnlyList<ScannedEntry> scanned, IReadOnlyList<Entry> before, Entry?[] olds, Manifest known, bool allowed)
+        string root, IReadOnlyList<ScannedEntry> scanned, IReadOnlyList<Entry> before, Entry?[] olds, Manifest known, CaptureGuards guards)
     {
-        if (allowed)
+        // Nothing left at all is an empty mount point, however small the site was.
+        var missing = before.Count - olds.Count(static old => old is not null);
+        var emptied = !scanned.Any(static found => IsOfSite(found.Entry.Path)) && CountOfSite(known) is > 0 and var all && before.Count(static entry => IsOfSite(entry.Path)) == all;
+        if (emptied || !guards.Tolerates(missing, known.Entries.Count))
         {
-            return;
-        }
-
-        // A small site may well lose half of its files on purpose; but nothing left at all is an empty mount point, however small it was.
-        var missing = before.Count - olds.Count(old => old is not null);
-        var emptied = !scanned.Any(found => IsOfSite(found.Entry.Path)) && CountOfSite(known) is > 0 and var all && before.Count(entry => IsOfSite(entry.Path)) == all;
-        if (emptied || (known.Entries.Count >= massDeleteFloor && missing > known.Entries.Count * massDeleteShare))
-        {
-            throw new CaptureException(
-                $"{missing} of {known.Entries.Count} entries of {root} are gone. That looks like an unmounted disk or an accident, so nothing was captured. " +
-                "If it is meant, run `mirror capture --allow-mass-delete`.");
+            var there = olds.OfType<Entry>().Select(static entry => entry.Path).ToHashSet();
+            throw guards.Refusal(root, known.Entries.Count, [.. before.Where(entry => !there.Contains(entry.Path))], emptied);
         }
     }
 

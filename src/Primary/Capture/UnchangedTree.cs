@@ -17,7 +17,7 @@ public static class UnchangedTree
             return null;
         }
 
-        return await seen.IsStillSoAsync(tree, new CaptureSource(tree, null, filter).IsLeftOut, cancellation) ? newest : null;
+        return await seen.IsStillSoAsync(tree, new CaptureSource(tree, null, filter).IsLeftOutHere, cancellation) ? newest : null;
     }
 
     /// <summary>What a <see cref="SeenTree"/> has to go by to be believed of this version, source and filter.</summary>

@@ -45,7 +45,7 @@ public static partial class FormerPrimary
         if (store.Head is not null)
         {
             await dumps.RunAsync(cancellation);
-            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true);
+            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files) };
             var last = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
             if (last.Version is not null)
             {

@@ -35,6 +35,66 @@ public sealed class RefusedCaptureTests
     }
 
     [Fact]
+    public async Task The_share_that_may_go_is_the_sites_and_the_refusal_names_what_is_gone_and_the_way_out()
+    {
+        var tree = Enumerable.Range(0, 200).Aggregate(TreeLiteral.Empty, (so, number) => so.File($"pages/{number:000}", $"{number}"));
+        await using var site = await LiveSite.MakeAsync(tree, files: so => so with { MassDelete = 0.2 });
+        await site.CaptureAsync();
+        Shell.Run("rm \"$1\"/pages/00* \"$1\"/pages/01* \"$1\"/pages/02* \"$1\"/pages/03*", site.Root);
+        Assert.Equal(40, (await site.CaptureAsync()).Delta.Removed.Count);
+        Shell.Run("rm \"$1\"/pages/04* \"$1\"/pages/05* \"$1\"/pages/06* \"$1\"/pages/07*", site.Root);
+
+        var failure = await AssertRefusedAsync(site, "40 of 162 entries");
+        Assert.Contains("pages/040, pages/041, pages/042, …; more than 20%", failure, StringComparison.Ordinal);
+        Assert.Contains("files.mass-delete", failure, StringComparison.Ordinal);
+        Assert.Equal(40, (await site.CaptureAsync(allowMassDelete: true)).Delta.Removed.Count);
+    }
+
+    [Fact]
+    public async Task Without_its_marker_a_root_is_an_empty_mount_point_even_when_a_mass_delete_is_allowed()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("index", "1").File("on/disk", ""), files: static so => so with { Marker = "on/disk" });
+        await site.CaptureAsync();
+        site.Write("new", "written below the mount point");
+        Shell.Run("rm \"$1/on/disk\"", site.Root);
+
+        var failure = await AssertRefusedAsync(site, "looks like a mount point without its disk", allowMassDelete: true);
+        Assert.Contains($"touch {site.Root}/on/disk", failure, StringComparison.Ordinal);
+        Shell.Run("touch \"$1/on/disk\"", site.Root);
+        Assert.Contains("new", LiveSite.Put(await site.CaptureAsync()));
+        Directory.Move(site.Root, site.Files["elsewhere"]);
+        await AssertRefusedAsync(site, "is not there", allowMassDelete: true);
+    }
+
+    [Fact]
+    public async Task A_marker_that_no_version_would_hold_is_refused_before_a_promoted_node_finds_out()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("index", "1").File(".mounted", ""), [".*"], files: static so => so with { Marker = ".mounted" });
+
+        var failure = await Assert.ThrowsAsync<CaptureException>(() => site.CaptureAsync());
+
+        Assert.Contains("mirror ignore explain .mounted", failure.Message, StringComparison.Ordinal);
+    }
+
+    [MountFact]
+    public async Task Other_file_systems_below_the_root_are_left_out_and_reported()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("index", "1").Directory("a/mounted").Directory("left-out"), ["/left-out"]);
+        Shell.Run("mount -t tmpfs -o size=64k none \"$1/a/mounted\" && mount -t tmpfs -o size=64k none \"$1/left-out\" && touch \"$1/a/mounted/other\"", site.Root);
+        try
+        {
+            var captured = await site.CaptureAsync();
+
+            Assert.Equal(["a/mounted"], captured.MountPoints.Select(path => path.ToString()));
+            Assert.Equal(["", "a", "index"], site.Store.HeadManifest.Entries.Select(entry => entry.Path.ToString()));
+        }
+        finally
+        {
+            Shell.Run("umount \"$1/a/mounted\" \"$1/left-out\"", site.Root);
+        }
+    }
+
+    [Fact]
     public async Task An_emptied_root_is_an_unmounted_disk_however_small_the_site()
     {
         await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("index", "1"));
@@ -116,12 +176,13 @@ public sealed class RefusedCaptureTests
         TreeAssert.SameDirectories(site.Root, replica.HeadTree);
     }
 
-    private static async Task AssertRefusedAsync(LiveSite site, string says, bool allowMassDelete = false)
+    private static async Task<string> AssertRefusedAsync(LiveSite site, string says, bool allowMassDelete = false)
     {
         var (head, outbox) = (site.Store.Head, site.Outbox());
         var failure = await Assert.ThrowsAsync<CaptureException>(() => site.CaptureAsync(allowMassDelete));
         Assert.Contains(says, failure.Message, StringComparison.Ordinal);
         Assert.Equal(head, site.Store.Head);
         Assert.Equal(outbox, site.Outbox());
+        return failure.Message;
     }
 }
