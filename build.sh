@@ -88,6 +88,8 @@ needs() {
     command -v setfacl >/dev/null || missing+=(acl)
     command -v docker-compose >/dev/null || missing+=(docker-compose)
     [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing+=(postgresql)
+    [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
+    command -v sqlite3 >/dev/null || missing+=(sqlite3)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ]; then echo "Tests also need: ${missing[*]} (apt-get install ${missing[*]})" >&2; return 0; fi
     quietly "Installing ${missing[*]}" sh -c "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${missing[*]}"

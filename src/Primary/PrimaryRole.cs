@@ -28,6 +28,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly VersionStore store;
     private readonly LiveTree live;
     private readonly SiteDumps dumps;
+    private readonly CaptureHooks hooks;
     private readonly PathFilter filter;
     private readonly Outbox outbox;
     private readonly TimeProvider time;
@@ -54,7 +55,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         Epoch = epoch;
         leaving = left.Token;
         filter = PathFilter.For(site);
-        dumps = new SiteDumps(site, live.Tree, live.Slot, spool);
+        dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
+        hooks = new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
         loop = new CaptureLoop(live.Tree, site.Files, time, logger, token => CaptureAsync(false, token));
         sweep = new ChecksumSweep(site.Name, live.Tree, site.Files.Sweep, new CapturedFiles(store, capturing), $"{Path.TrimEndingDirectorySeparator(spool)}.sweep", time, logger);
@@ -246,9 +248,12 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
     private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
     {
-        await dumps.RunAsync(cancellation);
-        var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled) };
-        var captured = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+        var captured = await hooks.AroundAsync(async () =>
+        {
+            await dumps.RunAsync(cancellation);
+            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled) };
+            return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+        }, cancellation);
         foreach (var mount in captured.MountPoints.Where(mountsSaid.Add))
         {
             Log.OtherFileSystem(logger, site.Name, mount.ToString());

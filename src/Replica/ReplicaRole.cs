@@ -56,7 +56,7 @@ public sealed partial class ReplicaRole
         this.time = time;
         this.logger = logger;
         inbox = new Inbox(store.InboxDirectory, store.Head);
-        applier = new Applier(site, store, inbox, new Warmer(site, store, apps, running, logger), PublishAsync, time, logger);
+        applier = new Applier(site, store, inbox, new Warmer(site, store, apps, running, time, logger), PublishAsync, time, logger);
         applyLoop = applier.RunAsync();
         receiveLoop = ReceiveAsync(receiving.Token);
     }

@@ -26,12 +26,12 @@ internal sealed class LiveSite : IAsyncDisposable
         Config = config;
         Store = store;
         Live = live;
-        Dumps = new SiteDumps(config, live.Tree, live.Slot, Spool);
+        Dumps = new SiteDumps(config, live.Tree, live.Slot, Spool, TimeProvider.System);
     }
 
     public TemporaryDirectory Files { get; }
 
-    public SiteConfig Config { get; }
+    public SiteConfig Config { get; set; }
 
     public VersionStore Store { get; }
 
@@ -46,7 +46,11 @@ internal sealed class LiveSite : IAsyncDisposable
     /// <summary>Long enough after now that no file counts as just touched.</summary>
     public static FakeTimeProvider Later => new(TimeProvider.System.GetUtcNow() + TimeSpan.FromMinutes(1));
 
-    public static async Task<LiveSite> MakeAsync(TreeLiteral? tree = null, IReadOnlyList<string>? exclude = null, string? database = null, Func<FilesConfig, FilesConfig>? files = null)
+    public static Task<LiveSite> MakeAsync(TreeLiteral? tree = null, IReadOnlyList<string>? exclude = null, string? database = null, Func<FilesConfig, FilesConfig>? files = null) =>
+        MakeAsync(database is null ? [] : [new DatabaseConfig("pages", DatabaseKind.Sqlite, database, null)], tree, exclude, files);
+
+    public static async Task<LiveSite> MakeAsync(
+        IReadOnlyList<DatabaseConfig> databases, TreeLiteral? tree = null, IReadOnlyList<string>? exclude = null, Func<FilesConfig, FilesConfig>? files = null)
     {
         var place = new TemporaryDirectory();
         var root = place["root"];
@@ -54,7 +58,7 @@ internal sealed class LiveSite : IAsyncDisposable
         (tree ?? TreeLiteral.Empty).WriteTo(root);
         var config = new SiteConfig(
             Name, "a", ["a", "b", "c"], ["a", "b", "c"], files?.Invoke(plain) ?? plain,
-            database is null ? [] : [new DatabaseConfig("pages", DatabaseKind.Sqlite, database, null)], [], [], [], true);
+            databases, [], [], [], true);
         var store = await OpenAsync(place["store"], config);
         return new LiveSite(place, config, store, await store.BeginCapturingAsync(root, CancellationToken.None));
     }

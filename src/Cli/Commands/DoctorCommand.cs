@@ -27,7 +27,7 @@ internal static class DoctorCommand
                 ClusterOptions.LoadFor(file, name);
             }
 
-            var checks = await new Checkup(TimeProvider.System, PostgresTool.Find).RunAsync(file, name, ClusterOptions.EnvironmentVariables(), cancellation);
+            var checks = await new Checkup(TimeProvider.System, program => program.StartsWith("mariadb", StringComparison.Ordinal) ? MariaDbTool.Find(program) : PostgresTool.Find(program)).RunAsync(file, name, ClusterOptions.EnvironmentVariables(), cancellation);
             var failed = checks.Count(check => check.Result == CheckResult.Failed);
             shown.Result(new Fields { ["ok"] = failed == 0, ["checks"] = checks.Select(ToJson) }, output =>
             {

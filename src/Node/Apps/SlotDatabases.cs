@@ -4,8 +4,8 @@ using Mirror.Node.Configuration;
 namespace Mirror.Node.Apps;
 
 /// <summary>
-/// Which database belongs to which tree. A SQLite file lies in the tree itself, at its configured path; of a PostgreSQL database each slot has its own
-/// (<c>NAME_mirror_a</c>, <c>NAME_mirror_b</c>) on the configured server, and the site's original root has the configured one.
+/// Which database belongs to which tree. A SQLite file lies in the tree itself, at its configured path; of a PostgreSQL or MariaDB database each slot has its own
+/// (<c>NAME_mirror_a</c>, <c>NAME_mirror_b</c>) on the configured server, and the site's original root has the configured one. What commands dump and load is known to them alone.
 /// </summary>
 public static class SlotDatabases
 {
@@ -20,22 +20,25 @@ public static class SlotDatabases
 
     /// <summary>Database name → file path or connection string, for dumping, loading and <c>{database:NAME}</c>.</summary>
     public static IReadOnlyDictionary<string, string> Of(SiteConfig site, string tree, string slot) =>
-        site.Databases.ToDictionary(database => database.Name, database => Locate(database, tree, slot), StringComparer.Ordinal);
+        site.Databases.Where(database => database.Kind != DatabaseKind.Command).ToDictionary(database => database.Name, database => Locate(database, tree, slot), StringComparer.Ordinal);
 
     public static string Locate(DatabaseConfig database, string tree, string slot) => database.Kind switch
     {
         DatabaseKind.Sqlite => Path.Combine(tree, database.Path!),
-        DatabaseKind.Postgres when slot == Unadopted => database.Connection!,
-        DatabaseKind.Postgres => WithDatabase(database.Connection!, $"{DatabaseOf(database.Connection!)}_mirror_{slot}"),
+        DatabaseKind.Postgres or DatabaseKind.MariaDb when slot == Unadopted => database.Connection!,
+        DatabaseKind.Postgres or DatabaseKind.MariaDb => WithDatabase(database.Connection!, $"{DatabaseOf(database.Connection!)}_mirror_{slot}"),
         _ => throw new InvalidOperationException($"Database {database.Name} is of unknown kind {database.Kind}."),
     };
 
-    /// <summary>The dump's path in a version: a file for SQLite, a directory for PostgreSQL.</summary>
+    /// <summary>The dump's path in a version: a file for SQLite, a directory for the others; of a command either, as it chooses.</summary>
     public static string DumpPath(DatabaseConfig database) => database.Kind switch
     {
         DatabaseKind.Sqlite => $"{Dumps}/{database.Name}.sqlite",
         _ => $"{Dumps}/{database.Name}",
     };
+
+    /// <summary>Where the roles of a PostgreSQL server are, beside the dump of a database.</summary>
+    public static string RolesPath(string dump) => dump + ".roles.sql";
 
     /// <summary>Paths in a tree that belong to a live database and are never part of a version.</summary>
     public static IReadOnlyList<string> PrivatePaths(SiteConfig site) =>
@@ -56,6 +59,6 @@ public static class SlotDatabases
         var builder = new DbConnectionStringBuilder { ConnectionString = connection };
         return builder.TryGetValue("Database", out var name) || builder.TryGetValue("Db", out name)
             ? (string)name
-            : throw new InvalidOperationException("The PostgreSQL connection names no Database.");
+            : throw new InvalidOperationException("The connection names no Database.");
     }
 }

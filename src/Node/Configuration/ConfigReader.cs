@@ -50,7 +50,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             {
                 AutomaticFailover = pair.Value.AutomaticFailover && pair.Value.Voters.Count >= ConfigRules.FewestVoters,
                 Files = pair.Value.Files with { Root = ForMember(pair.Value.Files.Root) },
-                Databases = [.. pair.Value.Databases.Select(database => database with { Connection = database.Connection is { } text ? ForMember(text) : null })],
+                Databases = [.. pair.Value.Databases.Select(database => DatabaseSection.ForMember(database, ForMember))],
             }, StringComparer.Ordinal),
             Warnings = faults.Warnings,
         };
@@ -104,13 +104,14 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         var site = new SiteConfig(
             name, primary, nodes, voters,
             ReadFiles(section.Child("files")),
-            [.. section.Children("databases").Select(child => ReadDatabase(child.Name, child.Section))],
+            [.. section.Children("databases").Select(child => DatabaseSection.Read(child.Name, child.Section))],
             [.. section.Children("apps").Select(child => ReadApp(child.Name, child.Section))],
             [.. section.Texts("hosts").Select(host => host.ToLowerInvariant())],
             [.. section.Texts("mirror-hosts").Select(host => host.ToLowerInvariant())],
             section.Flag("automatic-failover", true))
         {
             Retention = ReadRetention(section),
+            Hooks = ReadHooks(section),
         };
         section.Close();
         return site;
@@ -152,6 +153,21 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         return null;
     }
 
+    private static HooksConfig? ReadHooks(Section site)
+    {
+        var given = site.Has("hooks");
+        var section = site.Child("hooks");
+        var hooks = new HooksConfig(
+            section.Texts("before"), section.Texts("after"), section.Duration("within", TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(100), TimeSpan.FromHours(1)));
+        section.Close();
+        if (given && hooks.Before.Count == 0 && hooks.After.Count == 0)
+        {
+            section.FaultHere("There is neither a command before nor one after.", "Write `before: [program, arguments]`, `after: […]`, or remove the key.");
+        }
+
+        return given ? hooks : null;
+    }
+
     private static FilesConfig ReadFiles(Section section)
     {
         var files = new FilesConfig(
@@ -166,26 +182,6 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         };
         section.Close();
         return files;
-    }
-
-    private static DatabaseConfig ReadDatabase(string name, Section section)
-    {
-        var sqlite = section.Has("sqlite");
-        var postgres = section.Has("postgres");
-        var database = new DatabaseConfig(
-            name,
-            postgres && !sqlite ? DatabaseKind.Postgres : DatabaseKind.Sqlite,
-            sqlite ? section.Text("sqlite") : null,
-            postgres ? section.Text("postgres") : null);
-        if (sqlite == postgres)
-        {
-            section.FaultHere(
-                sqlite ? "A database is of one kind, not two." : "The kind of database is missing.",
-                "Write `sqlite: data/site.db` (a path below the site's root) or `postgres: \"Host=…;Database=…;Username=…\"`.");
-        }
-
-        section.Close();
-        return database;
     }
 
     private static AppConfig ReadApp(string name, Section section)

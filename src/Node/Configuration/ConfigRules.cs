@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.RegularExpressions;
 
 namespace Mirror.Node.Configuration;
@@ -11,11 +10,6 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
 
     // Names of files in the pki directory that are not a member's.
     private static readonly string[] ReservedMembers = ["ca", "admin"];
-
-    // What PostgreSQL's driver takes for the parts of a connection string.
-    private static readonly string[] PasswordWords = ["password", "pwd", "psw"];
-    private static readonly string[] HostWords = ["host", "server"];
-    private static readonly string[] DatabaseWords = ["database", "db"];
 
     public void Check()
     {
@@ -174,75 +168,6 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         }
     }
 
-    private void CheckDatabases(SiteConfig site)
-    {
-        foreach (var database in site.Databases)
-        {
-            var key = $"sites.{site.Name}.databases.{database.Name}";
-            if (database.Path is { Length: > 0 } path)
-            {
-                CheckSqlite(site, database, $"{key}.sqlite", path);
-            }
-
-            if (database.Connection is { Length: > 0 } connection)
-            {
-                CheckPostgres($"{key}.postgres", connection);
-            }
-        }
-    }
-
-    private void CheckSqlite(SiteConfig site, DatabaseConfig database, string key, string path)
-    {
-        if (path.StartsWith('/') || path.EndsWith('/') || path.Split('/').Any(part => part is "" or "." or ".."))
-        {
-            faults.Add(key, $"'{path}' is not a path below the site's root.", "Write it relative to files.root, e.g. data/wiki.db; keep the database inside the root.");
-        }
-        else if (IsReserved(path))
-        {
-            faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Keep the database elsewhere below the root.");
-        }
-        else if (site.Databases.TakeWhile(other => other != database).FirstOrDefault(other => other.Path == path) is { } first)
-        {
-            faults.Add(key, $"The file is already the database '{first.Name}'.", "Remove one of the two.");
-        }
-    }
-
-    private void CheckPostgres(string key, string connection)
-    {
-        DbConnectionStringBuilder parts;
-        try
-        {
-            parts = new DbConnectionStringBuilder { ConnectionString = connection };
-        }
-        catch (ArgumentException)
-        {
-            // The text may hold a password, so it is not repeated.
-            faults.Add(key, "This is not a connection string.", "Write `Host=localhost;Database=shop;Username=mirror`.");
-            return;
-        }
-
-        if (PasswordWords.Any(parts.ContainsKey))
-        {
-            faults.Add(key, "The connection holds a password, which every reader of this file would see.", "Remove it, put it in a password file, and name that in PGPASSFILE for the mirror process.");
-        }
-
-        if (!HostWords.Any(parts.ContainsKey))
-        {
-            faults.Add(key, "The connection names no host.", "Add `Host=localhost;` (or the directory of PostgreSQL's socket).");
-        }
-
-        // A replica's private databases are called NAME_mirror_a and NAME_mirror_b; PostgreSQL cuts names at 63 bytes.
-        var name = DatabaseWords.Where(parts.ContainsKey).Select(part => parts[part] as string).FirstOrDefault() ?? "";
-        if (name.Length == 0)
-        {
-            faults.Add(key, "The connection names no database.", "Add `Database=…;`.");
-        }
-        else if (System.Text.Encoding.UTF8.GetByteCount(name) > 54)
-        {
-            faults.Add(key, $"The database's name is longer than 54 bytes: '{name}'.", "Rename it; replicas add 9 to it, and PostgreSQL allows 63.");
-        }
-    }
-
     private void CheckApps(SiteConfig site)
     {
         foreach (var app in site.Apps)
@@ -278,7 +203,11 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
     {
         foreach (var name in DatabasePlaceholder().Matches(text).Select(match => match.Groups[1].Value))
         {
-            if (!site.Databases.Any(database => database.Name == name))
+            if (site.Databases.FirstOrDefault(database => database.Name == name) is { Kind: DatabaseKind.Command })
+            {
+                faults.Add(key, $"{{database:{name}}} is dumped by a command: Mirror does not know where it is.", "Write down what the app needs itself; {slot} tells a replica's private one from the others.");
+            }
+            else if (!site.Databases.Any(database => database.Name == name))
             {
                 faults.Add(key, $"{{database:{name}}} names no database of the site.", Spelling.Suggest(name, [.. site.Databases.Select(database => database.Name)]));
             }

@@ -96,7 +96,16 @@ public static class ConfigWriter
         foreach (var database in site.Databases)
         {
             text.Line(3, $"{Text.Quote(database.Name)}:");
-            text.Pair(4, database.Kind == DatabaseKind.Sqlite ? "sqlite" : "postgres", database.Path ?? database.Connection ?? "");
+            DatabaseSection.Write(text, 4, database);
+        }
+
+        if (site.Hooks is { } hooks)
+        {
+            text.Comment(2, "Around each capture; what is after is run in any case.");
+            text.Line(2, "hooks:");
+            text.List(3, "before", hooks.Before);
+            text.List(3, "after", hooks.After);
+            text.Pair(3, "within", Durations.Format(hooks.Within));
         }
 
         if (site.Apps.Count > 0)
@@ -175,7 +184,7 @@ public static class ConfigWriter
 
     private static string Number(int number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private sealed class Text
+    internal sealed class Text
     {
         private readonly StringBuilder _text = new();
 

@@ -52,7 +52,14 @@ public sealed record SiteConfig(
 {
     /// <summary>What each node keeps of the history, by its own clock; null: everything.</summary>
     public RetentionConfig? Retention { get; init; }
+
+    /// <summary>What is run around each capture; null: nothing.</summary>
+    public HooksConfig? Hooks { get; init; }
 }
+
+/// <summary>Commands around each capture, to freeze or to snapshot what is captured. <paramref name="After"/> is run whatever became of <paramref name="Before"/> and of the capture.</summary>
+/// <param name="Within">How long each may take; default 1 min.</param>
+public sealed record HooksConfig(IReadOnlyList<string> Before, IReadOnlyList<string> After, TimeSpan Within);
 
 /// <summary>Which versions a node keeps (the names and the meaning are restic's); a rule that is 0 keeps nothing by itself.</summary>
 /// <param name="Budget">Bytes the history may take on a node; 0 for no limit.</param>
@@ -89,16 +96,6 @@ public sealed record FilesConfig(string Root, IReadOnlyList<string> Exclude, Tim
     internal const double DefaultMassDelete = 0.5;
     internal static readonly TimeSpan DefaultSweep = TimeSpan.FromDays(30);
 }
-
-public enum DatabaseKind
-{
-    Sqlite,
-    Postgres,
-}
-
-/// <param name="Path">SQLite: path of the database file relative to the site's root.</param>
-/// <param name="Connection">PostgreSQL: Npgsql connection string, with the database's name; a password comes from PGPASSFILE or PGPASSWORD.</param>
-public sealed record DatabaseConfig(string Name, DatabaseKind Kind, string? Path, string? Connection);
 
 /// <param name="Command">Program and arguments; <c>{port} {address} {root} {slot} {role} {database:NAME}</c> are replaced, here and in the environment.</param>
 /// <param name="Health">Path that answers 2xx when the app can serve, e.g. <c>/healthz</c>.</param>

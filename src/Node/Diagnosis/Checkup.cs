@@ -24,7 +24,13 @@ public sealed record Check(string Name, CheckResult Result, string What, string 
 public sealed class Checkup(TimeProvider time, Func<string, string?> findProgram)
 {
     private static readonly TimeSpan ExpiresSoon = TimeSpan.FromDays(30);
-    private static readonly string[] PostgresPrograms = ["pg_dump", "pg_restore", "psql"];
+    private static readonly (DatabaseKind Kind, string Called, string[] Programs, string Remedy)[] ClientPrograms =
+    [
+        (DatabaseKind.Postgres, "PostgreSQL", ["pg_dump", "pg_dumpall", "pg_restore", "psql"],
+            "Install the PostgreSQL client of the server's major version or newer (Debian: apt-get install postgresql-client)."),
+        (DatabaseKind.MariaDb, "MariaDB", ["mariadb-dump", "mariadb"],
+            "Install the MariaDB client of the server's version or newer (Debian: apt-get install mariadb-client)."),
+    ];
 
     /// <param name="member">The member this machine is; null: only what concerns no machine.</param>
     public async Task<IReadOnlyList<Check>> RunAsync(string configPath, string? member, IReadOnlyDictionary<string, string> environment, CancellationToken cancellation)
@@ -115,14 +121,15 @@ public sealed class Checkup(TimeProvider time, Func<string, string?> findProgram
 
     private IEnumerable<Check> Programs(MirrorConfig config, string member)
     {
-        var users = config.Sites.Values.Where(site => site.Nodes.Contains(member) && site.Databases.Any(database => database.Kind == DatabaseKind.Postgres)).ToList();
-        foreach (var program in users.Count > 0 ? PostgresPrograms : [])
+        foreach (var (kind, called, programs, remedy) in ClientPrograms)
         {
-            yield return findProgram(program) is { } path
-                ? Ok("programs", $"{program} is {path}.")
-                : new Check(
-                    "programs", CheckResult.Failed, $"{program} is not installed; site {users[0].Name} has a PostgreSQL database.",
-                    "Install the PostgreSQL client of the server's major version or newer (Debian: apt-get install postgresql-client).");
+            var users = config.Sites.Values.Where(site => site.Nodes.Contains(member) && site.Databases.Any(database => database.Kind == kind)).ToList();
+            foreach (var program in users.Count > 0 ? programs : [])
+            {
+                yield return findProgram(program) is { } path
+                    ? Ok("programs", $"{program} is {path}.")
+                    : new Check("programs", CheckResult.Failed, $"{program} is not installed; site {users[0].Name} has a {called} database.", remedy);
+            }
         }
     }
 

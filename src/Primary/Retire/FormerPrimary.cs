@@ -32,7 +32,7 @@ public static partial class FormerPrimary
         SiteConfig site, string node, VersionStore store, LiveTree live, string spool, IReadOnlyDictionary<VersionId, ContentHash> ancestry,
         TimeProvider time, ILogger logger, CancellationToken cancellation)
     {
-        var dumps = new SiteDumps(site, live.Tree, live.Slot, spool);
+        var dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
         var filter = PathFilter.For(site);
         var common = store.Versions
             .Select(kept => kept.Record)
@@ -44,9 +44,12 @@ public static partial class FormerPrimary
         // The rest of what was written here becomes one last version of the old epoch, so that head and live tree are the same.
         if (store.Head is not null)
         {
-            await dumps.RunAsync(cancellation);
-            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files) };
-            var last = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+            var last = await new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time).AroundAsync(async () =>
+            {
+                await dumps.RunAsync(cancellation);
+                var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files) };
+                return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+            }, cancellation);
             if (last.Version is not null)
             {
                 await store.RecordCaptureAsync(last.Version, last.Delta, last.StatKeys, last.Signatures, CancellationToken.None);

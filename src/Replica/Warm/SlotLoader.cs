@@ -1,5 +1,6 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Node.Processes;
 
 namespace Mirror.Replica.Warm;
 
@@ -7,29 +8,45 @@ namespace Mirror.Replica.Warm;
 public sealed class LoadException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>Loads a version's dumps into the slot's own databases, so that its apps find what the primary's had. Whatever was there before is replaced.</summary>
-internal sealed class SlotLoader(SiteConfig site)
+internal sealed class SlotLoader(SiteConfig site, TimeProvider time)
 {
     public async Task LoadAsync(string tree, string slot, CancellationToken cancellation)
     {
         foreach (var database in site.Databases)
         {
-            var dump = Path.Combine(tree, SlotDatabases.DumpPath(database));
-            var target = SlotDatabases.Locate(database, tree, slot);
             try
             {
-                if (database.Kind == DatabaseKind.Sqlite)
-                {
-                    await Task.Run(() => CopySqlite(dump, target), cancellation);
-                }
-                else
-                {
-                    await LoadPostgresAsync(dump, database.Connection!, target, cancellation);
-                }
+                await LoadAsync(database, tree, slot, cancellation);
             }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException or PostgresToolException)
+            catch (Exception failure) when (failure is IOException or InvalidDataException or UnauthorizedAccessException or PostgresToolException or ToolException)
             {
                 throw new LoadException($"The dump of {database.Name} could not be loaded: {failure.Message}", failure);
             }
+        }
+    }
+
+    private async Task LoadAsync(DatabaseConfig database, string tree, string slot, CancellationToken cancellation)
+    {
+        var dump = Path.Combine(tree, SlotDatabases.DumpPath(database));
+        switch (database.Kind)
+        {
+            case DatabaseKind.Sqlite:
+                await Task.Run(() => CopySqlite(dump, SlotDatabases.Locate(database, tree, slot)), cancellation);
+                break;
+            case DatabaseKind.Postgres:
+                await LoadPostgresAsync(dump, database.Connection!, SlotDatabases.Locate(database, tree, slot), cancellation);
+                break;
+            case DatabaseKind.MariaDb:
+                await MariaDbLoad.RunAsync(dump, database, database.Connection!, SlotDatabases.DatabaseOf(SlotDatabases.Locate(database, tree, slot)), time, cancellation);
+                break;
+            case DatabaseKind.Command when database.Load.Count > 0:
+                if (!Path.Exists(dump))
+                {
+                    throw new FileNotFoundException($"{dump} is not in this version.");
+                }
+
+                await DatabaseCommand.Load(site.Name, database, tree, slot, dump).RunAsync(time, cancellation);
+                break;
         }
     }
 

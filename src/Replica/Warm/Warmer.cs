@@ -9,11 +9,11 @@ namespace Mirror.Replica.Warm;
 /// Makes the store's head warm: databases loaded, apps booted in its slot and healthy, then the flip. The apps of the slot that was current until then are handed
 /// back to be drained. A version that does not boot is noted and stays unflipped, so what is current is always something that ran.
 /// </summary>
-internal sealed partial class Warmer(SiteConfig site, VersionStore store, SiteApps apps, AppSet? running, ILogger logger)
+internal sealed partial class Warmer(SiteConfig site, VersionStore store, SiteApps apps, AppSet? running, TimeProvider time, ILogger logger)
 {
     private const string unhealthy = "unhealthy: ";
 
-    private readonly SlotLoader loader = new(site);
+    private readonly SlotLoader loader = new(site, time);
 
     public AppSet? Running { get; private set; } = running;
 

@@ -84,7 +84,7 @@ public sealed class CheckupTests : IDisposable
     public async Task Missing_programs_of_a_database_fail()
     {
         var failed = (await RunAsync(_ => null)).Where(check => check.Result == CheckResult.Failed).ToList();
-        Assert.Equal(3, failed.Count);
+        Assert.Equal(4, failed.Count);
         Assert.All(failed, check => Assert.Contains("postgresql-client", check.Remedy));
     }
 

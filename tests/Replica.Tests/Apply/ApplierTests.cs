@@ -272,7 +272,7 @@ public sealed class ApplierTests : IAsyncLifetime, IDisposable
         var member = new MemberConfig("beta", MemberKind.Node, "127.0.0.1", 1, 2, site.Files["state"], [], TimeSpan.Zero, 0, new PortRange(23400, 23499));
         var inbox = new Inbox(store.InboxDirectory, store.Head);
         var apps = new SiteApps(config, member, guard!, TimeProvider.System);
-        var warmer = new Warmer(config, store, apps, null, NullLogger.Instance);
+        var warmer = new Warmer(config, store, apps, null, TimeProvider.System, NullLogger.Instance);
         var applier = new Applier(config, store, inbox, warmer, Publish, TimeProvider.System, NullLogger.Instance);
         return new Running(site, inbox, applier, applier.RunAsync());
 

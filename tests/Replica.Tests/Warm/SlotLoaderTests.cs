@@ -2,6 +2,7 @@ using Microsoft.Data.Sqlite;
 using Mirror.Node.Configuration;
 using Mirror.Replica.Warm;
 using Mirror.Testing;
+using Mirror.Testing.Databases;
 
 namespace Mirror.Replica.Tests.Warm;
 
@@ -64,9 +65,69 @@ public sealed class SlotLoaderTests : IDisposable
         Assert.Contains("The dump of main could not be loaded", failure.Message, StringComparison.Ordinal);
     }
 
-    private static SlotLoader Loader() => new(new SiteConfig(
+    [Fact]
+    public async Task A_dump_of_a_command_is_loaded_by_another_into_the_slots_own_place()
+    {
+        var dump = Path.Combine(tree, ".mirror/dumps/any");
+        File.WriteAllText(dump, "the dump");
+        var database = new DatabaseConfig("any", DatabaseKind.Command, null, null)
+        {
+            Command = ["true"], Load = ["/bin/sh", "-c", "cat >\"$MIRROR_ROOT/loaded-$1\"; cmp \"$2\" \"$MIRROR_ROOT/loaded-$1\"", "sh", "{slot}", "{dump}"],
+        };
+
+        await Loader(database).LoadAsync(tree, "b", CancellationToken.None);
+
+        Assert.Equal("the dump", File.ReadAllText(Path.Combine(tree, "loaded-b")));
+        await Loader(database with { Load = [] }).LoadAsync(tree, "b", CancellationToken.None);
+        var failure = await Assert.ThrowsAsync<LoadException>(
+            () => Loader(database with { Load = ["/bin/sh", "-c", "echo 'cannot load' >&2; exit 2"] }).LoadAsync(tree, "b", CancellationToken.None));
+        Assert.Equal("The dump of any could not be loaded: sh ended with exit code 2: cannot load.", failure.Message);
+    }
+
+    [Fact]
+    public async Task A_dump_of_MariaDB_is_loaded_into_the_slots_own_database_and_replaces_what_was_there()
+    {
+        await using var server = await MariaDbServer.StartAsync();
+        var dump = Path.Combine(tree, ".mirror/dumps/shop");
+        Directory.CreateDirectory(dump);
+        File.WriteAllText(Path.Combine(dump, "begin.sql"), "/*!40101 SET NAMES utf8mb4 */;\n");
+        File.WriteAllText(Path.Combine(dump, "table.items.sql"), "CREATE TABLE `items` (name varchar(20));\nINSERT INTO `items` VALUES\n('tea'),\n('cake');\n");
+        File.WriteAllText(Path.Combine(dump, "contents"), "charset latin1\ncollation latin1_german1_ci\nfile begin.sql\nfile table.items.sql\n");
+        var database = server.Database("shop");
+
+        for (var round = 0; round < 2; round++)
+        {
+            await Loader(database).LoadAsync(tree, "b", CancellationToken.None);
+            Assert.Equal("2 latin1_german1_ci", await server.ValueAsync("shop_mirror_b", "select concat(count(*), ' ', @@collation_database) from items;"));
+            await server.QueryAsync("shop_mirror_b", "insert into items values ('written by the app');");
+        }
+
+        File.AppendAllText(Path.Combine(dump, "table.items.sql"), "INSERT INTO `nothing` VALUES (1);\n");
+        var failure = await Assert.ThrowsAsync<LoadException>(() => Loader(database).LoadAsync(tree, "b", CancellationToken.None));
+        Assert.Contains("shop_mirror_b.nothing' doesn't exist", failure.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("file ../../../etc/passwd")]
+    [InlineData("charset x; drop database mysql")]
+    [InlineData("anything else")]
+    public async Task A_list_of_a_dump_that_says_something_odd_is_refused_before_anything_is_changed(string line)
+    {
+        var dump = Path.Combine(tree, ".mirror/dumps/shop");
+        Directory.CreateDirectory(dump);
+        File.WriteAllText(Path.Combine(dump, "contents"), $"charset utf8mb4\ncollation utf8mb4_bin\n{line}\n");
+
+        var failure = await Assert.ThrowsAsync<LoadException>(
+            () => Loader(new DatabaseConfig("shop", DatabaseKind.MariaDb, null, "Server=/no/socket;Database=shop")).LoadAsync(tree, "b", CancellationToken.None));
+
+        Assert.Contains("has a line that means nothing: " + line, failure.Message, StringComparison.Ordinal);
+    }
+
+    private static SlotLoader Loader() => Loader(new DatabaseConfig("main", DatabaseKind.Sqlite, "data/wiki.db", null));
+
+    private static SlotLoader Loader(DatabaseConfig database) => new(new SiteConfig(
         "wiki", "alpha", ["alpha"], ["alpha"], new FilesConfig("/srv", [], TimeSpan.Zero, TimeSpan.Zero),
-        [new DatabaseConfig("main", DatabaseKind.Sqlite, "data/wiki.db", null)], [], [], [], false));
+        [database], [], [], [], false), TimeProvider.System);
 
     private static string Inode(string path) => Shell.Run("stat -c %i \"$1\"", path).Trim();
 

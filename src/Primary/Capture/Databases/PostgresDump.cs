@@ -1,81 +1,96 @@
 using Mirror.Node.Apps;
+using Mirror.Node.Configuration;
 
 namespace Mirror.Primary.Capture.Databases;
 
 /// <summary>
-/// PostgreSQL by <c>pg_dump</c> in directory format, uncompressed: one file a table, all of one snapshot, so that a change in one table is a small delta in one file.
+/// PostgreSQL by <c>pg_dump</c> in directory format, uncompressed: one file a table, all of one snapshot, so that a change in one table is a small delta in one file. The server's roles, which
+/// belong to no database, are beside it.
 /// </summary>
-internal sealed class PostgresDump(string connection) : IDatabaseDump
+internal sealed class PostgresDump(DatabaseConfig database, string connection, TimeProvider time) : IDatabaseDump
 {
     /// <summary>The table of contents begins with the time of the dump; past this many bytes it is the same for equal databases.</summary>
     private const int tocHeaderLength = 64;
 
+    private const string Toc = "toc.dat";
+
+    // pg_dump refuses a server of a later major version by itself.
+    private const string Mismatch = "server version mismatch";
+
     public async Task WriteAsync(string target, CancellationToken cancellation)
     {
+        var name = SlotDatabases.DatabaseOf(connection);
         var pending = target + ".tmp";
-        RemoveTree(pending);
-        await PostgresTool.RunAsync(
-            "pg_dump", connection, ["--format=directory", "--compress=0", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], cancellation);
-
-        // A dump whose table of contents cannot be listed is no dump.
-        var listing = await PostgresTool.RunAsync("pg_restore", connection, ["--list", pending], cancellation);
-        if (!listing.Contains("; Archive created at", StringComparison.Ordinal))
+        DumpDirectory.Remove(pending);
+        using var limit = new CancellationTokenSource(database.Within, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        try
         {
-            throw new CaptureException($"pg_dump of {SlotDatabases.DatabaseOf(connection)} left a table of contents that pg_restore does not understand.");
+            await PostgresTool.RunAsync(
+                "pg_dump", connection, ["--format=directory", "--compress=0", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], either.Token);
+
+            // A dump whose table of contents cannot be listed is no dump.
+            var listing = await PostgresTool.RunAsync("pg_restore", connection, ["--list", pending], either.Token);
+            if (!listing.Contains("; Archive created at", StringComparison.Ordinal))
+            {
+                throw new CaptureException($"pg_dump of {name} left a table of contents that pg_restore does not understand.");
+            }
+
+            await WriteRolesAsync(SlotDatabases.RolesPath(target), either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
+        {
+            throw new CaptureException($"pg_dump of {name} was still running after {Durations.Format(database.Within)}, and was stopped. See what holds it up (pg_stat_activity), or allow it more time with `within`.");
+        }
+        catch (PostgresToolException failure) when (WhenOlder(database.Name, failure) is { } explained)
+        {
+            throw explained;
         }
 
-        if (Directory.Exists(target) && SameDump(target, pending))
+        // Equal but for the time in the header: then the last table of contents still holds, and no new version is due to it.
+        DumpDirectory.Take(pending, target, static file => file == Toc ? tocHeaderLength : 0);
+    }
+
+    /// <summary>Null when it failed for another reason.</summary>
+    internal static CaptureException? WhenOlder(string name, PostgresToolException failure) => !failure.Message.Contains(Mismatch, StringComparison.Ordinal) ? null : new CaptureException(
+        $"The database {name} cannot be dumped: the PostgreSQL client on this machine is older than the server. Install a client of the server's major version or newer. ({failure.Message})", failure);
+
+    private async Task WriteRolesAsync(string target, CancellationToken cancellation)
+    {
+        if (database.Roles == PostgresRoles.None)
         {
-            RemoveTree(pending);
+            File.Delete(target);
             return;
         }
 
-        RemoveTree(target);
-        Directory.Move(pending, target);
-    }
-
-    // Equal but for the time in the header: then the last dump still holds, and no new version is due to it.
-    private static bool SameDump(string old, string current)
-    {
-        var names = Directory.GetFiles(current).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToArray();
-        if (!Directory.GetFiles(old).Select(Path.GetFileName).Order(StringComparer.Ordinal).SequenceEqual(names))
+        string[] passwords = database.Roles == PostgresRoles.Names ? ["--no-role-passwords"] : [];
+        string text;
+        try
         {
-            return false;
+            text = await PostgresTool.RunAsync("pg_dumpall", connection, ["--globals-only", "--no-password", "--database=" + SlotDatabases.DatabaseOf(connection), .. passwords], cancellation);
+        }
+        catch (PostgresToolException failure)
+        {
+            throw new CaptureException(
+                $"The roles of the server of {database.Name} could not be read: {failure.Message} "
+                + (database.Roles == PostgresRoles.Passwords ? "Only a superuser may read passwords: write `roles: names`." : "To do without them, write `roles: none`."), failure);
         }
 
-        return names.All(name =>
-            SameContent(Path.Combine(old, name!), Path.Combine(current, name!), name == "toc.dat" ? tocHeaderLength : 0));
-    }
-
-    private static bool SameContent(string left, string right, int skip)
-    {
-        using var a = File.OpenRead(left);
-        using var b = File.OpenRead(right);
-        if (a.Length != b.Length)
+        var pending = target + ".tmp";
+        using (var file = new DumpFile(target, pending))
         {
-            return false;
-        }
-
-        a.Position = b.Position = Math.Min(skip, a.Length);
-        var x = new byte[1 << 16];
-        var y = new byte[1 << 16];
-        int read;
-        while ((read = a.ReadAtLeast(x, x.Length, throwOnEndOfStream: false)) > 0)
-        {
-            if (b.ReadAtLeast(y.AsSpan(0, read), read, throwOnEndOfStream: false) != read || !x.AsSpan(0, read).SequenceEqual(y.AsSpan(0, read)))
+            // A word that is another each time, against meta-commands in names; what loads this can put one in again.
+            foreach (var line in text.TrimEnd('\n').Split('\n').Where(static line => !line.StartsWith("\\restrict ", StringComparison.Ordinal) && !line.StartsWith("\\unrestrict ", StringComparison.Ordinal)))
             {
-                return false;
+                file.Write(System.Text.Encoding.UTF8.GetBytes(line + "\n"));
+            }
+
+            if (!file.Complete())
+            {
+                return;
             }
         }
 
-        return true;
-    }
-
-    private static void RemoveTree(string directory)
-    {
-        if (Directory.Exists(directory))
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        File.Move(pending, target, overwrite: true);
     }
 }

@@ -13,17 +13,19 @@ public sealed class SiteDumps
     private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
 
     /// <param name="spool">Directory for the finished dumps; made when there is a database.</param>
-    public SiteDumps(SiteConfig site, string tree, string slot, string spool)
+    public SiteDumps(SiteConfig site, string tree, string slot, string spool, TimeProvider time)
     {
         this.spool = spool;
         dumps =
         [
-            .. site.Databases.Select(database =>
+            .. site.Databases.Select(database => (database, database.Kind switch
             {
-                var location = SlotDatabases.Locate(database, tree, slot);
-                IDatabaseDump dump = database.Kind == DatabaseKind.Sqlite ? new SqliteDump(location) : new PostgresDump(location);
-                return (database, dump);
-            }),
+                DatabaseKind.Sqlite => new SqliteDump(SlotDatabases.Locate(database, tree, slot), database.Within, time),
+                DatabaseKind.Postgres => new PostgresDump(database, SlotDatabases.Locate(database, tree, slot), time),
+                DatabaseKind.MariaDb => new MariaDbDump(database, SlotDatabases.Locate(database, tree, slot), time),
+                DatabaseKind.Command => (IDatabaseDump)new CommandDump(site.Name, database, tree, slot, time),
+                _ => throw new InvalidOperationException($"Database {database.Name} is of unknown kind {database.Kind}."),
+            })),
         ];
     }
 
@@ -58,7 +60,8 @@ public sealed class SiteDumps
     // What a crash left half-written, and dumps of databases the site no longer has, are no part of the next version.
     private void RemoveStrays()
     {
-        var known = dumps.Select(dump => TargetOf(dump.Database)).ToHashSet();
+        var known = dumps.Select(dump => TargetOf(dump.Database)).ToHashSet(StringComparer.Ordinal);
+        known.UnionWith(dumps.Where(dump => dump.Database.Kind == DatabaseKind.Postgres).Select(dump => SlotDatabases.RolesPath(TargetOf(dump.Database))));
         foreach (var stray in Directory.GetFileSystemEntries(spool).Where(entry => !known.Contains(entry)))
         {
             if (Directory.Exists(stray))

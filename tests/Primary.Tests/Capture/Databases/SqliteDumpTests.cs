@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Testing;
 using Mirror.Testing.Trees;
@@ -145,6 +146,104 @@ public sealed class SqliteDumpTests
         Assert.Contains(says, failure.Message, StringComparison.Ordinal);
         Assert.Null(site.Store.Head);
         Assert.Empty(site.Outbox());
+    }
+
+    [Theory]
+    [InlineData("delete")]
+    [InlineData("wal")]
+    public async Task A_writer_that_never_stops_is_not_kept_out_and_cannot_keep_the_dump_from_ending(string journal)
+    {
+        await using var site = await LiveSite.MakeAsync([new DatabaseConfig("pages", DatabaseKind.Sqlite, "site.db", null) { Within = TimeSpan.FromSeconds(3) }]);
+        var file = Path.Combine(site.Root, "site.db");
+        Shell.Run("sqlite3 \"$1\" \"pragma journal_mode = $2; create table page(id integer primary key, body text); with recursive n(i) as (select 1 union all select i + 1 from n where i < 60000) insert into page select i, hex(randomblob(200)) from n; create table pair(a integer, b integer)\"", file, journal);
+        using var writing = Writer.Start(file);
+        await writing.UntilAsync(20);
+
+        var before = writing.Written;
+        await site.CaptureAsync();
+        var during = writing.Written - before;
+
+        var dump = Path.Combine(site.Spool, "pages.sqlite");
+        Assert.Equal("ok", Shell.Run("sqlite3 \"$1\" 'pragma quick_check'", dump).Trim());
+        Assert.Equal("60000|0", Shell.Run("sqlite3 \"$1\" 'select (select count(*) from page), (select count(*) from pair where a <> b)'", dump).Trim());
+        Assert.True(during > 0, "Nothing was written while the dump was made.");
+    }
+
+    [Fact]
+    public async Task A_lock_that_is_never_given_back_ends_in_a_clear_error_and_the_last_dump_stays()
+    {
+        await using var site = await LiveSite.MakeAsync([new DatabaseConfig("pages", DatabaseKind.Sqlite, "site.db", null) { Within = TimeSpan.FromSeconds(1) }]);
+        var file = Path.Combine(site.Root, "site.db");
+        await using var app = Open(file);
+        Run(app, "create table page(id integer primary key, body text)");
+        await site.CaptureAsync();
+        Run(app, "insert into page(body) values ('one')");
+        Run(app, "begin exclusive");
+        var began = TimeProvider.System.GetTimestamp();
+
+        var failure = await Assert.ThrowsAsync<CaptureException>(() => site.CaptureAsync());
+
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(15));
+        Assert.Contains($"The SQLite database {file} could not be read for 1s: another process holds a lock on it", failure.Message, StringComparison.Ordinal);
+        Assert.Equal(0, Rows(Path.Combine(site.Spool, "pages.sqlite")));
+        Run(app, "rollback");
+        await site.CaptureAsync();
+        Assert.Equal(1, Rows(Path.Combine(site.Spool, "pages.sqlite")));
+    }
+
+    /// <summary>Writes pairs, each in a transaction, from another process and without a pause.</summary>
+    private sealed class Writer : IDisposable
+    {
+        private readonly System.Diagnostics.Process process;
+        private long written;
+
+        private Writer(System.Diagnostics.Process process)
+        {
+            this.process = process;
+            process.OutputDataReceived += (_, line) =>
+            {
+                if (line.Data is not null)
+                {
+                    Interlocked.Increment(ref written);
+                    progress.TrySetResult();
+                }
+            };
+        }
+
+        private TaskCompletionSource progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public long Written => Interlocked.Read(ref written);
+
+        public static Writer Start(string file)
+        {
+            var start = new System.Diagnostics.ProcessStartInfo("bash") { RedirectStandardOutput = true };
+            const string Script = "{ echo '.timeout 60000'; n=0; while :; do n=$((n+1)); echo \"begin immediate; insert into pair values ($n, 0); update pair set b = $n where a = $n; commit; select $n;\"; done; } | sqlite3 -bail \"$1\"";
+            foreach (var argument in new[] { "-c", Script, "bash", file })
+            {
+                start.ArgumentList.Add(argument);
+            }
+
+            var writer = new Writer(System.Diagnostics.Process.Start(start)!);
+            writer.process.BeginOutputReadLine();
+            return writer;
+        }
+
+        public async Task UntilAsync(int count)
+        {
+            while (Written < count)
+            {
+                var next = progress;
+                await next.Task;
+                Interlocked.CompareExchange(ref progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), next);
+            }
+        }
+
+        public void Dispose()
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
     }
 
     private static SqliteConnection Open(string file)
