@@ -17,7 +17,6 @@ public sealed record Tool(string Program, IReadOnlyList<string> Arguments)
 {
     private const int LongestError = 4096;
     private const int LongestOutput = 8 << 20;
-    private const int BrokenPipe = 32;
 
     // What a program leaves running may hold its output open for ever.
     private static readonly TimeSpan patience = TimeSpan.FromSeconds(1);
@@ -123,16 +122,15 @@ public sealed record Tool(string Program, IReadOnlyList<string> Arguments)
 
     private async Task FeedAsync(Process process, CancellationToken cancellation)
     {
+        await using var input = new ToolInput(process.StandardInput.BaseStream);
         try
         {
-            await using var input = process.StandardInput.BaseStream;
             if (Input is not null)
             {
                 await Input(input, cancellation);
-                await input.FlushAsync(cancellation);
             }
         }
-        catch (IOException closed) when (closed.HResult == BrokenPipe)
+        catch (IOException) when (input.IsBroken)
         {
             // It ended, or reads no more: its exit code tells whether it had enough.
         }

@@ -116,7 +116,8 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
             ? (spool, WithinDumps(path))
             : (root, path);
 
-    private static EntryPath WithinDumps(EntryPath path) => EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]);
+    /// <summary>A dump's path in the spool.</summary>
+    public static EntryPath WithinDumps(EntryPath path) => EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]);
 
     private static TreeScan ReadTree(string tree, Func<TreeScan> read)
     {

@@ -102,7 +102,11 @@ public static class SiteCapture
 
             var pack = Path.Combine(packDirectory, PackName(header.From, id));
             PackFile.Publish(pending, pack);
-            bases?.Keep(changes.Manifest);
+            if (bases is not null)
+            {
+                changes = changes with { StatKeys = bases.Keep(changes.Manifest, changes.StatKeys) };
+            }
+
             return Result(version, pack, changes, scanned);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

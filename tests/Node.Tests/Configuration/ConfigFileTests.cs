@@ -182,7 +182,7 @@ public sealed class ConfigFileTests
     [InlineData("root: /srv/wiki", "root: /srv/wiki\n      marker: /srv/wiki/.mounted", "sites.wiki.files.marker", "not a path below")]
     [InlineData("root: /srv/wiki", "root: /srv/wiki\n      marker: .mirror/x", "sites.wiki.files.marker", "belongs to Mirror")]
     [InlineData("sqlite: data/wiki.db", "sqlite: .mirror/wiki.db", "sites.wiki.databases.main.sqlite", "belongs to Mirror")]
-    [InlineData("sqlite: data/wiki.db", "sqlite: data/wiki.db, postgres: \"Host=h;Database=d\"", "sites.wiki.databases.main", "not two")]
+    [InlineData("sqlite: data/wiki.db", "sqlite: data/wiki.db, postgres: \"Host=h;Database=d\"", "sites.wiki.databases.main", "of one kind")]
     [InlineData("sqlite: data/wiki.db", "postgres: \"Database=d\"", "sites.wiki.databases.main.postgres", "no host")]
     [InlineData("sqlite: data/wiki.db", "postgres: \"Host=h\"", "sites.wiki.databases.main.postgres", "no database")]
     [InlineData("sqlite: data/wiki.db", "postgres: nonsense", "sites.wiki.databases.main.postgres", "not a connection string")]

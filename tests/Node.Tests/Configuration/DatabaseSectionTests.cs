@@ -29,8 +29,8 @@ public sealed class DatabaseSectionTests
     [InlineData("main: { postgres: \"Host=x;Database=y\", roles: all }", "databases.main.roles", "'all' is none of names, passwords, none.")]
     [InlineData("main: { mariadb: \"Server=x;Database=y;Pwd=z\" }", "databases.main.mariadb", "The connection holds a password, which every reader of this file would see.")]
     [InlineData("main: { mariadb: \"Database=y\" }", "databases.main.mariadb", "The connection names no host.")]
-    [InlineData("main: { command: [] }", "databases.main.command", "The list is empty.")]
-    [InlineData("main: { command: [dump, \"{dump}\"] }", "databases.main.command[1]", "{dump} means nothing here.")]
+    [InlineData("main: { sqlite: a.db }\n      any: { command: [] }", "databases.any.command", "The list is empty.")]
+    [InlineData("main: { sqlite: a.db }\n      any: { command: [dump, \"{dump}\"] }", "databases.any.command[1]", "{dump} means nothing here.")]
     [InlineData("main: { command: [dump] }", "apps.web.environment.WIKI_DB", "{database:main} is dumped by a command: Mirror does not know where it is.")]
     public void What_is_wrong_is_said_where_it_is(string databases, string key, string what)
     {

@@ -69,7 +69,7 @@ public sealed class SlotLoaderTests : IDisposable
     public async Task A_dump_of_a_command_is_loaded_by_another_into_the_slots_own_place()
     {
         var dump = Path.Combine(tree, ".mirror/dumps/any");
-        File.WriteAllText(dump, "the dump");
+        File.WriteAllText(dump, new string('d', 1 << 20));
         var database = new DatabaseConfig("any", DatabaseKind.Command, null, null)
         {
             Command = ["true"], Load = ["/bin/sh", "-c", "cat >\"$MIRROR_ROOT/loaded-$1\"; cmp \"$2\" \"$MIRROR_ROOT/loaded-$1\"", "sh", "{slot}", "{dump}"],
@@ -77,7 +77,8 @@ public sealed class SlotLoaderTests : IDisposable
 
         await Loader(database).LoadAsync(tree, "b", CancellationToken.None);
 
-        Assert.Equal("the dump", File.ReadAllText(Path.Combine(tree, "loaded-b")));
+        Assert.Equal(File.ReadAllText(dump), File.ReadAllText(Path.Combine(tree, "loaded-b")));
+        await Loader(database with { Load = ["true"] }).LoadAsync(tree, "b", CancellationToken.None);
         await Loader(database with { Load = [] }).LoadAsync(tree, "b", CancellationToken.None);
         var failure = await Assert.ThrowsAsync<LoadException>(
             () => Loader(database with { Load = ["/bin/sh", "-c", "echo 'cannot load' >&2; exit 2"] }).LoadAsync(tree, "b", CancellationToken.None));

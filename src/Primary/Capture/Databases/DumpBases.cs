@@ -35,8 +35,24 @@ internal sealed class DumpBases
         }
     }
 
-    /// <summary>Keeps the dumps of a version that was just recorded, and nothing else. The spool still holds them.</summary>
-    public void Keep(Manifest manifest)
+    /// <summary>Keeps the dumps of a version that was just captured, and nothing else. The spool still holds them.</summary>
+    /// <returns>What the spool's files look like now: a second name touches a file's ctime, and nobody else writes there.</returns>
+    public IReadOnlyDictionary<EntryPath, StatKey> Keep(Manifest manifest, IReadOnlyDictionary<EntryPath, StatKey> seen)
+    {
+        Keep(manifest);
+        var now = new Dictionary<EntryPath, StatKey>(seen);
+        foreach (var entry in manifest.Entries.Where(entry => entry.Type == EntryType.File && CaptureSource.IsDump(entry.Path)))
+        {
+            if (TreeScanner.Stat(spool, CaptureSource.WithinDumps(entry.Path)) is { } stat && (!seen.TryGetValue(entry.Path, out var before) || stat with { CtimeNs = before.CtimeNs } == before))
+            {
+                now[entry.Path] = stat;
+            }
+        }
+
+        return now;
+    }
+
+    private void Keep(Manifest manifest)
     {
         var dumps = manifest.Entries
             .Where(entry => entry is { Type: EntryType.File, Size: >= smallest } && CaptureSource.IsDump(entry.Path))

@@ -78,9 +78,6 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         await server.QueryAsync(name, "create table busy as select i, md5(i::text) from generate_series(1, 2000) i; create table quiet as select * from busy");
         await using var site = await LiveSite.MakeAsync([server.Database(name)]);
         await site.CaptureAsync();
-
-        // Making a second name of a dump, by which it is kept, touches it.
-        Assert.Null((await site.CaptureAsync()).Version);
         await server.QueryAsync(name, "insert into busy values (0, 'new')");
         var captured = await site.CaptureAsync();
 
