@@ -102,11 +102,7 @@ public static class SiteCapture
 
             var pack = Path.Combine(packDirectory, PackName(header.From, id));
             PackFile.Publish(pending, pack);
-            if (bases is not null)
-            {
-                changes = changes with { StatKeys = bases.Keep(changes.Manifest, changes.StatKeys) };
-            }
-
+            bases?.Keep(changes.Manifest, changes.StatKeys);
             return Result(version, pack, changes, scanned);
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)

@@ -10,7 +10,7 @@ namespace Mirror.Primary.Capture;
 internal sealed record TreeChanges(
     Manifest Manifest,
     ManifestDelta Delta,
-    IReadOnlyDictionary<EntryPath, StatKey> StatKeys,
+    Dictionary<EntryPath, StatKey> StatKeys,
     IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
     int FilesRead,
     IReadOnlyList<EntryPath> Unstable,

@@ -36,26 +36,28 @@ internal sealed class DumpBases
     }
 
     /// <summary>Keeps the dumps of a version that was just captured, and nothing else. The spool still holds them.</summary>
-    /// <returns>What the spool's files look like now: a second name touches a file's ctime, and nobody else writes there.</returns>
-    public IReadOnlyDictionary<EntryPath, StatKey> Keep(Manifest manifest, IReadOnlyDictionary<EntryPath, StatKey> seen)
+    /// <param name="stats">Gets what the spool's files look like now: a second name touches a file's ctime, and nobody else writes there.</param>
+    public void Keep(Manifest manifest, IDictionary<EntryPath, StatKey> stats)
     {
         Keep(manifest);
-        var now = new Dictionary<EntryPath, StatKey>(seen);
-        foreach (var entry in manifest.Entries.Where(entry => entry.Type == EntryType.File && CaptureSource.IsDump(entry.Path)))
+        foreach (var entry in DumpsOf(manifest))
         {
-            if (TreeScanner.Stat(spool, CaptureSource.WithinDumps(entry.Path)) is { } stat && (!seen.TryGetValue(entry.Path, out var before) || stat with { CtimeNs = before.CtimeNs } == before))
+            if (TreeScanner.Stat(spool, CaptureSource.WithinDumps(entry.Path)) is { } stat && (!stats.TryGetValue(entry.Path, out var before) || stat with { CtimeNs = before.CtimeNs } == before))
             {
-                now[entry.Path] = stat;
+                stats[entry.Path] = stat;
             }
         }
+    }
 
-        return now;
+    private static IEnumerable<Entry> DumpsOf(Manifest manifest)
+    {
+        var (start, end) = CaptureSource.ReservedIn(manifest);
+        return Enumerable.Range(start, end - start).Select(at => manifest.Entries[at]).Where(entry => entry.Type == EntryType.File && CaptureSource.IsDump(entry.Path));
     }
 
     private void Keep(Manifest manifest)
     {
-        var dumps = manifest.Entries
-            .Where(entry => entry is { Type: EntryType.File, Size: >= smallest } && CaptureSource.IsDump(entry.Path))
+        var dumps = DumpsOf(manifest).Where(entry => entry.Size >= smallest)
             .DistinctBy(entry => entry.Hash).ToList();
         // A dump is replaced by a rename: what has a second name here lives on, unchanged.
         if (dumps.Count > 0 && new DriveInfo(spool).AvailableFreeSpace < 2 * dumps.Sum(entry => entry.Size))
