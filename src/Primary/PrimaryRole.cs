@@ -15,6 +15,10 @@ namespace Mirror.Primary;
 /// <summary>What a replica said it holds.</summary>
 public sealed record ReplicaHolding(VersionId Stored, VersionId Verified, VersionId Warm);
 
+/// <param name="Newest">The version that holds the site's state now.</param>
+/// <param name="Made">The same, when this capture made it; null when nothing had changed.</param>
+public sealed record CaptureOutcome(VersionRecord Newest, VersionRecord? Made, TimeSpan Took);
+
 /// <summary>
 /// Being primary of one site in one epoch: captures the live tree, keeps the outbox, and feeds every replica that follows. Entering opens the outbox and starts to
 /// watch; disposing stops both. Captures and fills run one at a time.
@@ -42,6 +46,13 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly HashSet<EntryPath> mountsSaid = [];
     private IReadOnlyList<EntryPath> unsettled = [];
     private int disposed;
+
+    // Captures are numbered as they begin; the last that looked at everything is kept for those who waited for its turn to end.
+    private long begun;
+    private (long Number, CaptureOutcome Outcome)? served;
+
+    // The head, but only when its pack is in the outbox too: a stream that looks in between would find a version and no way to it, and ask for a fill.
+    private volatile VersionRecord? published;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private PrimaryRole(SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger)
@@ -58,6 +69,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
         hooks = new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
+        published = store.Head;
         loop = new CaptureLoop(live.Tree, site.Files, time, logger, token => CaptureAsync(false, token));
         sweep = new ChecksumSweep(site.Name, live.Tree, site.Files.Sweep, new CapturedFiles(store, capturing), $"{Path.TrimEndingDirectorySeparator(spool)}.sweep", time, logger);
         sweep.Changed += SignalChange;
@@ -103,17 +115,26 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
     /// <summary>Captures now; returns the new version, or null when nothing changed.</summary>
     /// <exception cref="CaptureException"/>
-    public Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) => CaptureAsync(TouchedPaths.All, allowMassDelete, cancellation);
+    public async Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) =>
+        (await CaptureNowAsync(TouchedPaths.All, allowMassDelete, cancellation)).Made;
 
-    /// <summary>The same for what was touched since the last capture; all else is taken to be as it was.</summary>
+    /// <summary>A version with everything that was written before this call, wherever.</summary>
     /// <exception cref="CaptureException"/>
-    public async Task<VersionRecord?> CaptureAsync(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
+    public Task<CaptureOutcome> CaptureNowAsync(bool allowMassDelete, CancellationToken cancellation) => CaptureNowAsync(TouchedPaths.All, allowMassDelete, cancellation);
+
+    /// <summary>
+    /// A version with everything that was written before this call, where it was touched; all else is taken to be as it was. One capture that looks at everything serves all who called before it
+    /// began: whoever comes while one runs waits for its end, and then one more is made for everybody who came meanwhile.
+    /// </summary>
+    /// <exception cref="CaptureException"/>
+    public async Task<CaptureOutcome> CaptureNowAsync(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
     {
+        var called = Volatile.Read(ref begun);
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
         await capturing.WaitAsync(linked.Token);
         try
         {
-            return await Capture_NeedsTurn(touched, allowMassDelete, linked.Token);
+            return served is { } other && other.Number > called ? other.Outcome : await Noted_NeedsTurn(touched, allowMassDelete, linked.Token);
         }
         finally
         {
@@ -126,7 +147,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     /// <param name="root">Its root: the same name with another root is a divergence.</param>
     public OutboxPack? TryNext(VersionId version, ContentHash root, out bool upToDate)
     {
-        var head = store.Head;
+        var head = published;
         upToDate = head is not null && head.Id == version && head.Root == root;
         if (upToDate)
         {
@@ -139,12 +160,12 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     /// <summary>Completes when a version newer than <paramref name="seen"/> is there.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
     public Task NewerThanAsync(VersionId seen, CancellationToken cancellation) =>
-        UntilAsync(() => store.Head is { } head && head.Id > seen, cancellation);
+        UntilAsync(() => published is { } head && head.Id > seen, cancellation);
 
     /// <summary>Completes when a version newer than <paramref name="seen"/> is there, or when what a sweep found is no longer <paramref name="rotten"/>.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
     public Task NewsAsync(VersionId seen, IReadOnlyList<SweepFinding> rotten, CancellationToken cancellation) =>
-        UntilAsync(() => (store.Head is { } head && head.Id > seen) || sweep.Findings != rotten, cancellation);
+        UntilAsync(() => (published is { } head && head.Id > seen) || sweep.Findings != rotten, cancellation);
 
     /// <summary>Captures, then writes one pack from nothing to the new head with every content the receiver lacks. The caller deletes the file.</summary>
     /// <exception cref="CaptureException">The site changes faster than it can be read.</exception>
@@ -157,8 +178,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         {
             for (var attempt = 1; ; attempt++)
             {
-                await Capture_NeedsTurn(TouchedPaths.All, false, linked.Token);
-                var head = store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
+                await Noted_NeedsTurn(TouchedPaths.All, false, linked.Token);
+                var head = store.Head!;
                 try
                 {
                     var manifest = store.HeadManifest;
@@ -187,32 +208,6 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             capturing.Release();
         }
     }
-
-    public void Report(string replica, ReplicaHolding holding)
-    {
-        replicas[replica] = holding;
-        var others = site.Nodes.Where(name => name != node).ToArray();
-        if (others.All(replicas.ContainsKey))
-        {
-            outbox.Trim(others.Min(name => replicas[name].Stored));
-        }
-
-        SignalChange();
-    }
-
-    /// <summary>How many nodes (this one included) hold a version verified; waits until <paramref name="copies"/> do.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
-    public async Task<int> WaitForCopiesAsync(VersionId version, int copies, CancellationToken cancellation)
-    {
-        var holding = 0;
-        await UntilAsync(() => (holding = 1 + replicas.Values.Count(replica => replica.Verified >= version)) >= copies, cancellation);
-        return holding;
-    }
-
-    /// <summary>Waits until one replica says it is where it should be.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
-    public Task WaitForAsync(string replica, Func<ReplicaHolding, bool> reached, CancellationToken cancellation) =>
-        UntilAsync(() => replicas.TryGetValue(replica, out var holding) && reached(holding), cancellation);
 
     public async ValueTask DisposeAsync()
     {
@@ -246,6 +241,22 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
     }
 
+    private async Task<CaptureOutcome> Noted_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
+    {
+        // Before the first look at the tree: who calls from here on may have written what this capture does not see.
+        var number = Interlocked.Increment(ref begun);
+        var began = time.GetTimestamp();
+        var made = await Capture_NeedsTurn(touched, allowMassDelete, cancellation);
+        var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
+        var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began));
+        if (touched.Everything)
+        {
+            served = (number, outcome);
+        }
+
+        return outcome;
+    }
+
     private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
     {
         var captured = await hooks.AroundAsync(async () =>
@@ -276,6 +287,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         unsettled = captured.Unsettled;
         var pack = new OutboxPack(from.Id, from.Root, version.Id, version.Root, captured.Pack!, new FileInfo(captured.Pack!).Length);
         outbox.Add(pack);
+        published = version;
         Log.Captured(logger, site.Name, version.Id.ToString(), captured.Delta.Put.Count, captured.Delta.Removed.Count, pack.Length, captured.Took.TotalMilliseconds);
         foreach (var path in captured.Unstable)
         {

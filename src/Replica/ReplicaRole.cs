@@ -40,6 +40,9 @@ public sealed partial class ReplicaRole
     private readonly CancellationTokenSource receiving = new();
     private readonly Task receiveLoop;
     private readonly Task applyLoop;
+    private readonly Reporter reporter;
+    private readonly CancellationTokenSource reporting = new();
+    private readonly Task reportLoop;
     private volatile string sentence = "waiting for a primary";
 
     private ReplicaRole(
@@ -57,6 +60,8 @@ public sealed partial class ReplicaRole
         this.logger = logger;
         inbox = new Inbox(store.InboxDirectory, store.Head);
         applier = new Applier(site, store, inbox, new Warmer(site, store, apps, running, time, logger), PublishAsync, time, logger);
+        reporter = new Reporter(site.Name, node, peers, catalogue, () => State, time, logger);
+        reportLoop = reporter.RunAsync(reporting.Token);
         applyLoop = applier.RunAsync();
         receiveLoop = ReceiveAsync(receiving.Token);
     }
@@ -73,8 +78,8 @@ public sealed partial class ReplicaRole
     /// <summary>Completes only when something nobody foresaw has ended a loop, with that exception: a replica that stands still must not look like one that follows.</summary>
     public async Task FaultAsync()
     {
-        await await Task.WhenAny(receiveLoop, applyLoop);
-        await Task.WhenAll(receiveLoop, applyLoop);
+        await await Task.WhenAny(receiveLoop, applyLoop, reportLoop);
+        await Task.WhenAll(receiveLoop, applyLoop, reportLoop);
     }
 
     /// <summary>
@@ -86,7 +91,15 @@ public sealed partial class ReplicaRole
     {
         await receiving.CancelAsync();
         await receiveLoop;
-        return await applier.FinishAsync(applyLoop);
+        try
+        {
+            return await applier.FinishAsync(applyLoop);
+        }
+        finally
+        {
+            await reporting.CancelAsync();
+            await reportLoop;
+        }
     }
 
     /// <summary>Stops both loops where they are and the apps too.</summary>
@@ -94,7 +107,15 @@ public sealed partial class ReplicaRole
     {
         await receiving.CancelAsync();
         await receiveLoop;
-        await applier.AbortAsync(applyLoop);
+        try
+        {
+            await applier.AbortAsync(applyLoop);
+        }
+        finally
+        {
+            await reporting.CancelAsync();
+            await reportLoop;
+        }
     }
 
     private async Task ReceiveAsync(CancellationToken cancellation)
@@ -169,7 +190,13 @@ public sealed partial class ReplicaRole
             await superseded;
         }
 
-        void Received() => applier.Wake();
+        void Received()
+        {
+            applier.Wake();
+
+            // What is stored is safe, and somebody may be waiting to hear just that: not only when it is applied.
+            reporter.Say();
+        }
     }
 
     private async Task<FollowOutcome> FollowUntilUnusableAsync(Receiver receiver, CancellationToken cancellation)
@@ -222,39 +249,14 @@ public sealed partial class ReplicaRole
         }
     }
 
-    private async Task PublishAsync()
+    private Task PublishAsync()
     {
-        var state = State;
-        await changed(state);
-        if (catalogue.Current.PrimaryOf(site.Name) is not { } primary || primary.Node == node)
-        {
-            return;
-        }
-
-        try
-        {
-            var report = new HoldingReport
-            {
-                Site = site.Name,
-                Replica = node,
-                Epoch = primary.Epoch,
-                Stored = ToWire(state.Stored),
-                Verified = ToWire(state.Verified?.Id ?? default),
-                Warm = ToWire(state.Warm),
-            };
-            await new Replication.ReplicationClient(peers.To(primary.Node))
-                .ReportAsync(report, deadline: time.GetUtcNow().UtcDateTime.AddSeconds(1));
-        }
-        catch (RpcException failure)
-        {
-            // Gossip says the same a little later.
-            Log.ReportFailed(logger, site.Name, primary.Node, failure.Status.Detail);
-        }
+        // The primary first: gossip says the same to everybody, a little later.
+        reporter.Say();
+        return changed(State);
     }
 
     private static string Reason(Exception failure) => failure is RpcException call ? $"{call.StatusCode}: {call.Status.Detail}" : failure.Message;
-
-    private static VersionPosition ToWire(VersionId id) => new() { Epoch = id.Epoch, Sequence = id.Sequence };
 
     private static partial class Log
     {
@@ -263,8 +265,5 @@ public sealed partial class ReplicaRole
 
         [LoggerMessage(4002, LogLevel.Information, "{Site}: asking {Primary} for what is lacking; {Entries} entries are at hand")]
         public static partial void Filling(ILogger logger, string site, string primary, int entries);
-
-        [LoggerMessage(4003, LogLevel.Debug, "{Site}: {Primary} did not take the report: {Reason}")]
-        public static partial void ReportFailed(ILogger logger, string site, string primary, string reason);
     }
 }

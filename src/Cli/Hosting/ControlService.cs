@@ -87,30 +87,6 @@ internal sealed partial class ControlService(
             ToId(request.Version), EntryPath.Parse(request.Path.Span), new ContentAnswer(responseStream), context.CancellationToken);
     }
 
-    public override async Task<CaptureReply> Capture(CaptureRequest request, ServerCallContext context)
-    {
-        RequireOperator(context);
-        if (sites.Find(request.Site)?.Reign is not { } reign)
-        {
-            return await PrimaryOf(request.Site).CaptureAsync(request, cancellationToken: context.CancellationToken);
-        }
-
-        var version = await reign.Role.CaptureAsync(request.AllowMassDelete, context.CancellationToken);
-        var newest = version ?? reign.Role.Newest!;
-        using var limit = new CancellationTokenSource(TimeSpan.FromMilliseconds(request.TimeoutMs), time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, context.CancellationToken);
-        try
-        {
-            var copies = request.WaitCopies == 0 ? 1 : await reign.Role.WaitForCopiesAsync(newest.Id, (int)request.WaitCopies, either.Token);
-            return new CaptureReply { Version = VersionSummaries.Of(newest, true, ""), Changed = version is not null, Copies = (uint)copies };
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !context.CancellationToken.IsCancellationRequested)
-        {
-            throw new RpcException(new Status(
-                StatusCode.Aborted, $"The version was captured, but fewer than {request.WaitCopies} nodes held it within {request.TimeoutMs} ms. `mirror status` shows who lags."));
-        }
-    }
-
     public override async Task Promote(PromoteRequest request, IServerStreamWriter<PromoteProgress> responseStream, ServerCallContext context)
     {
         RequireOperator(context);

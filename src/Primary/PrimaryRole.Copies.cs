@@ -1,0 +1,102 @@
+using Mirror.Leadership.Core;
+using Mirror.Store.Versions;
+
+namespace Mirror.Primary;
+
+// What others hold of what this primary captured, and waiting for it.
+public sealed partial class PrimaryRole
+{
+    private IEnumerable<string> Others => site.Nodes.Where(name => name != node);
+
+    public void Report(string replica, ReplicaHolding holding)
+    {
+        replicas[replica] = holding;
+        var others = Others.ToArray();
+        if (others.All(replicas.ContainsKey))
+        {
+            outbox.Trim(others.Min(name => replicas[name].Stored));
+        }
+
+        SignalChange();
+    }
+
+    /// <summary>How many nodes (this one included) hold a version verified; waits until <paramref name="copies"/> do.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public async Task<int> WaitForCopiesAsync(VersionId version, int copies, CancellationToken cancellation)
+    {
+        var holding = 0;
+        await UntilAsync(() => (holding = 1 + replicas.Values.Count(replica => replica.Verified >= version)) >= copies, cancellation);
+        return holding;
+    }
+
+    /// <summary>Why no waiting could ever reach a goal; null when it can be reached.</summary>
+    public string? Unreachable(CopiesGoal goal)
+    {
+        var others = Others.Count();
+        return goal.Replicas > others
+            ? $"{goal} asks for {goal.Replicas} replicas, and {site.Name} has {others} besides its primary. Ask for at most {others}, or add nodes."
+            : null;
+    }
+
+    /// <summary>
+    /// The barrier: waits until enough replicas hold a version, for at most so long. With <see cref="CaptureNowAsync"/> before it, everything written to the site before the call is in what they hold.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public async Task<CopiesWaited> WaitForCopiesAsync(VersionId version, CopiesGoal goal, TimeSpan atMost, CancellationToken cancellation)
+    {
+        var began = time.GetTimestamp();
+        var after = new Dictionary<string, TimeSpan>(StringComparer.Ordinal);
+        var reached = false;
+        using var limit = new CancellationTokenSource(atMost, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        try
+        {
+            await UntilAsync(() => reached = IsReached(), either.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested && !leaving.IsCancellationRequested)
+        {
+            // Long enough waited: who is there and who is not is the answer.
+        }
+
+        return new CopiesWaited(
+            reached, [.. Others.Select(name => new WaitedReplica(name, replicas.GetValueOrDefault(name), after.TryGetValue(name, out var took) ? took : null))],
+            time.GetElapsedTime(began));
+
+        bool IsReached()
+        {
+            foreach (var name in Others)
+            {
+                if (replicas.TryGetValue(name, out var holding) && Holds(holding, goal.Stage, version))
+                {
+                    after.TryAdd(name, time.GetElapsedTime(began));
+                }
+                else
+                {
+                    // It had it and lost it: a damaged pack, say.
+                    after.Remove(name);
+                }
+            }
+
+            return goal.Stage == HoldingStage.Consistent ? IsConsistent(after.Keys) : after.Count >= goal.Replicas;
+        }
+    }
+
+    /// <summary>Waits until one replica says it is where it should be.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public Task WaitForAsync(string replica, Func<ReplicaHolding, bool> reached, CancellationToken cancellation) =>
+        UntilAsync(() => replicas.TryGetValue(replica, out var holding) && reached(holding), cancellation);
+
+    private static bool Holds(ReplicaHolding holding, HoldingStage stage, VersionId version) => stage switch
+    {
+        HoldingStage.Stored => holding.Stored >= version,
+        HoldingStage.Warm => holding.Warm >= version,
+        _ => holding.Verified >= version,
+    };
+
+    // This node holds what it captured.
+    private bool IsConsistent(IReadOnlyCollection<string> holders)
+    {
+        var rules = new SiteRules(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, TimeSpan.Zero);
+        return holders.Append(node).Count(site.Voters.Contains) >= Consistency.Needed(rules) || holders.Count + 1 == site.Nodes.Count;
+    }
+}
