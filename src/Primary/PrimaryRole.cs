@@ -4,6 +4,7 @@ using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Publish;
+using Mirror.Primary.Schedule;
 using Mirror.Primary.Sweep;
 using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
@@ -45,11 +46,15 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly ChecksumSweep sweep;
     private readonly HashSet<EntryPath> mountsSaid = [];
     private IReadOnlyList<EntryPath> unsettled = [];
+    private readonly QuietTimes quiet;
+    private readonly ScheduleLoop schedule;
     private int disposed;
 
     // Captures are numbered as they begin; the last that looked at everything is kept for those who waited for its turn to end.
     private long begun;
     private (long Number, CaptureOutcome Outcome)? served;
+    private volatile LastCapture? last;
+    private volatile bool underWay;
 
     // The head, but only when its pack is in the outbox too: a stream that looks in between would find a version and no way to it, and ask for a fill.
     private volatile VersionRecord? published;
@@ -70,7 +75,14 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         hooks = new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
         published = store.Head;
-        loop = new CaptureLoop(live.Tree, site.Files, time, logger, token => CaptureAsync(false, token));
+        quiet = new QuietTimes(site.Capture, time);
+        var mark = new ScheduleMark(Path.Combine(Path.GetDirectoryName(spool)!, "schedule"));
+        schedule = new ScheduleLoop(site.Name, epoch, site.Capture, quiet, mark, time, logger, token => CaptureAsync(false, token));
+        loop = new CaptureLoop(live.Tree, site.Files, time, logger, async token =>
+        {
+            await quiet.WaitAsync(token);
+            await CaptureAsync(false, token);
+        });
         sweep = new ChecksumSweep(site.Name, live.Tree, site.Files.Sweep, new CapturedFiles(store, capturing), $"{Path.TrimEndingDirectorySeparator(spool)}.sweep", time, logger);
         sweep.Changed += SignalChange;
     }
@@ -86,7 +98,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     public IReadOnlyList<SweepFinding> Rotten => sweep.Findings;
 
     /// <summary>Ends when the role is left; fails when capturing met a fault nobody foresaw: then this process should not go on as if all were well.</summary>
-    public Task Watching => loop.Running;
+    public Task Watching { get; private set; } = Task.CompletedTask;
 
     /// <summary>Starts with a capture, so that the reign begins with a version of its own.</summary>
     /// <param name="spool">Directory for database dumps, private to this site.</param>
@@ -104,19 +116,18 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             Log.CaptureFailed(logger, site.Name, failure.Message);
         }
 
-        role.loop.Start(role.leaving);
-        if (site.Files.Sweep > TimeSpan.Zero)
-        {
-            role.sweep.Start(role.leaving);
-        }
-
+        role.Start();
         return role;
     }
 
     /// <summary>Captures now; returns the new version, or null when nothing changed.</summary>
     /// <exception cref="CaptureException"/>
-    public async Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) =>
-        (await CaptureNowAsync(TouchedPaths.All, allowMassDelete, cancellation)).Made;
+    public Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) => CaptureAsync(TouchedPaths.All, allowMassDelete, cancellation);
+
+    /// <summary>The same for what was touched since the last capture; all else is taken to be as it was.</summary>
+    /// <exception cref="CaptureException"/>
+    public async Task<VersionRecord?> CaptureAsync(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation) =>
+        (await CaptureNowAsync(touched, allowMassDelete, cancellation)).Made;
 
     /// <summary>A version with everything that was written before this call, wherever.</summary>
     /// <exception cref="CaptureException"/>
@@ -219,10 +230,42 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         await left.CancelAsync();
         await loop.DisposeAsync();
         await sweep.DisposeAsync();
+        await schedule.DisposeAsync();
 
         // Whoever is capturing ends; the turn is not given to anybody again.
         await capturing.WaitAsync();
         left.Dispose();
+    }
+
+    private void Start()
+    {
+        if (site.Capture.OnChange)
+        {
+            loop.Start(leaving);
+        }
+
+        schedule.Start(leaving);
+        if (site.Files.Sweep > TimeSpan.Zero)
+        {
+            sweep.Start(leaving);
+        }
+
+        Watching = FirstFaultAsync();
+
+        // What is not started is over at once, and that is no fault.
+        async Task FirstFaultAsync()
+        {
+            await await Task.WhenAny(loop.Running, schedule.Running);
+            await Task.WhenAll(loop.Running, schedule.Running);
+            try
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, time, leaving);
+            }
+            catch (OperationCanceledException)
+            {
+                // The role is being left.
+            }
+        }
     }
 
     // The next change is taken hold of before the condition is looked at, so that none slips between.
@@ -246,15 +289,29 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         // Before the first look at the tree: who calls from here on may have written what this capture does not see.
         var number = Interlocked.Increment(ref begun);
         var began = time.GetTimestamp();
-        var made = await Capture_NeedsTurn(touched, allowMassDelete, cancellation);
-        var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
-        var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began));
-        if (touched.Everything)
+        underWay = true;
+        try
         {
-            served = (number, outcome);
-        }
+            var made = await Capture_NeedsTurn(touched, allowMassDelete, cancellation);
+            var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
+            var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began));
+            if (touched.Everything)
+            {
+                served = (number, outcome);
+            }
 
-        return outcome;
+            last = new LastCapture(time.GetUtcNow(), outcome.Took, made?.Id, null);
+            return outcome;
+        }
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            last = new LastCapture(time.GetUtcNow(), time.GetElapsedTime(began), null, failure.Message);
+            throw;
+        }
+        finally
+        {
+            underWay = false;
+        }
     }
 
     private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)

@@ -80,8 +80,8 @@ internal sealed class LiveSite : IAsyncDisposable
         return captured;
     }
 
-    public Task<PrimaryRole> EnterAsync(ulong epoch = 1) =>
-        PrimaryRole.EnterAsync(Config, "a", epoch, Store, Live, Spool, TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+    public Task<PrimaryRole> EnterAsync(ulong epoch = 1, CaptureConfig? capture = null, TimeProvider? time = null) => PrimaryRole.EnterAsync(
+        capture is null ? Config : Config with { Capture = capture }, "a", epoch, Store, Live, Spool, time ?? TimeProvider.System, NullLogger.Instance, CancellationToken.None);
 
     public Task<Retirement> RetireAsync(IReadOnlyDictionary<VersionId, ContentHash> ancestry) =>
         FormerPrimary.RetireAsync(Config, "a", Store, Live, Spool, ancestry, Later, NullLogger.Instance, CancellationToken.None);

@@ -75,7 +75,7 @@ internal sealed class LocalCluster : IAsyncDisposable
 
         try
         {
-            return await ControlOf(member).GetStatusAsync(new StatusRequest(), deadline: Commands.Deadlines.In(TimeSpan.FromSeconds(2)), cancellationToken: cancellation);
+            return await ControlOf(member).GetStatusAsync(new StatusRequest { OnlyHere = true }, deadline: Commands.Deadlines.In(TimeSpan.FromSeconds(2)), cancellationToken: cancellation);
         }
         catch (Exception failure) when (failure is Grpc.Core.RpcException or NotRunningException && !cancellation.IsCancellationRequested)
         {

@@ -1,13 +1,53 @@
 using Grpc.Core;
+using Mirror.Cli.Output;
 using Mirror.Node.Wire;
 using Mirror.Primary;
 using Mirror.Primary.Publish;
 
 namespace Mirror.Cli.Hosting;
 
-// A version now, and the certainty that others hold it.
+// A version now, and the certainty that others hold it; and how capturing goes.
 internal sealed partial class ControlService
 {
+    private static readonly TimeSpan primaryWithin = TimeSpan.FromSeconds(1);
+
+    public override async Task<ClusterStatus> GetStatus(StatusRequest request, ServerCallContext context)
+    {
+        var snapshot = catalogue.Current;
+        var status = StatusReport.Of(config, member.Name, snapshot, time.GetUtcNow());
+        foreach (var site in status.Sites)
+        {
+            site.Capture = sites.Find(site.Site)?.Reign is { } reign ? CaptureText.Of(reign.Role.Status) : null;
+        }
+
+        if (!request.OnlyHere)
+        {
+            // How capturing goes changes all the time, so it is not gossip: who captures is asked.
+            var elsewhere = status.Sites.Where(site => site.Capture is null && site.Primary != member.Name && Reachable(snapshot, site.Primary)).GroupBy(site => site.Primary);
+            await Task.WhenAll(elsewhere.Select(sites => AskAsync(sites.Key, [.. sites], context.CancellationToken)));
+        }
+
+        return status;
+    }
+
+    // A primary that does not answer is no reason to show nothing.
+    private async Task AskAsync(string primary, IReadOnlyList<SiteState> about, CancellationToken cancellation)
+    {
+        try
+        {
+            var said = await new Control.ControlClient(peers.To(primary)).GetStatusAsync(
+                new StatusRequest { OnlyHere = true }, deadline: (time.GetUtcNow() + primaryWithin).UtcDateTime, cancellationToken: cancellation);
+            foreach (var site in about)
+            {
+                site.Capture = said.Sites.FirstOrDefault(other => other.Site == site.Site)?.Capture;
+            }
+        }
+        catch (RpcException failure) when (failure.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.PermissionDenied)
+        {
+            // The status says of every member whether it can be reached.
+        }
+    }
+
     public override async Task<CaptureReply> Capture(CaptureRequest request, ServerCallContext context)
     {
         RequireOperator(context);

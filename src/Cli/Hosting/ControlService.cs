@@ -32,9 +32,6 @@ internal sealed partial class ControlService(
     MirrorConfig config, MemberConfig member, ICatalogue catalogue, PeerChannels peers, RunningSites sites, TimeProvider time)
     : Control.ControlBase
 {
-    public override Task<ClusterStatus> GetStatus(StatusRequest request, ServerCallContext context) =>
-        Task.FromResult(StatusReport.Of(config, member.Name, catalogue.Current, time.GetUtcNow()));
-
     public override Task<VersionsReply> GetVersions(VersionsRequest request, ServerCallContext context)
     {
         var store = StoreOf(request.Site);

@@ -19,6 +19,7 @@ internal static class StatusText
             ["newest"] = VersionText.Name(site.Newest),
             ["consistent"] = VersionText.Name(site.Consistent),
             ["sentence"] = site.Sentence,
+            ["capture"] = CaptureText.ToJson(site.Capture),
             ["holdings"] = site.Holdings.Select(holding => new Fields
             {
                 ["node"] = holding.Node,
@@ -62,6 +63,10 @@ internal static class StatusText
             }
 
             console.Write(table);
+            foreach (var line in site.Capture is null ? [] : CaptureText.Lines(site.Capture))
+            {
+                output.WriteLine(line);
+            }
         }
     }
 }

@@ -110,6 +110,8 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             [.. section.Texts("mirror-hosts").Select(host => host.ToLowerInvariant())],
             section.Flag("automatic-failover", true))
         {
+            Capture = CaptureReader.ReadCapture(section),
+            Replication = CaptureReader.ReadReplication(section),
             Retention = ReadRetention(section),
             Hooks = ReadHooks(section),
         };

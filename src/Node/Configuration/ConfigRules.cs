@@ -30,6 +30,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
             CheckVoters(site);
             CheckFiles(site);
             CheckGuards(site);
+            CheckCapture(site);
             CheckDatabases(site);
             CheckApps(site);
             CheckRetention(site);
@@ -165,6 +166,16 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         else if (IsReserved(body))
         {
             faults.Add(key, "`.mirror` at the top of a site belongs to Mirror.", "Remove the pattern.");
+        }
+    }
+
+    private void CheckCapture(SiteConfig site)
+    {
+        if (site.Capture is { OnChange: false, HasSchedule: false })
+        {
+            faults.Warn(
+                $"sites.{site.Name}.capture.on-change", "Nothing captures this site by itself: neither changes nor a schedule.",
+                "Add `every: 5m` or a `cron:`, unless `mirror capture` is run by something else.");
         }
     }
 

@@ -88,6 +88,8 @@ public static class ConfigWriter
         }
 
         text.Pair(3, "sweep", Durations.Format(site.Files.Sweep));
+        WriteCapture(text, site.Capture);
+        WriteReplication(text, site.Replication);
         if (site.Databases.Count > 0)
         {
             text.Line(2, "databases:");
@@ -126,6 +128,50 @@ public static class ConfigWriter
         text.List(2, "hosts", site.Hosts);
         text.Comment(2, "Replicas answer reads under these names.");
         text.List(2, "mirror-hosts", site.MirrorHosts);
+    }
+
+    private static void WriteCapture(Text text, CaptureConfig capture)
+    {
+        // Lists are compared by their content, which a record does not do.
+        if (capture with { NotBetween = CaptureConfig.Default.NotBetween } == CaptureConfig.Default && capture.NotBetween.Count == 0)
+        {
+            return;
+        }
+
+        text.Comment(2, "When captures start, besides those that somebody asks for.");
+        text.Line(2, "capture:");
+        text.Pair(3, "on-change", capture.OnChange ? "true" : "false");
+        if (capture.Every > TimeSpan.Zero)
+        {
+            text.Pair(3, "every", Durations.Format(capture.Every));
+        }
+
+        if (capture.Cron is { } cron)
+        {
+            text.Pair(3, "cron", cron);
+        }
+
+        text.Pair(3, "time-zone", capture.TimeZone);
+        text.List(3, "not-between", [.. capture.NotBetween.Select(window => window.ToString())]);
+        text.Pair(3, "nice", Number(capture.Nice));
+        text.Pair(3, "io", capture.Io.ToString().ToLowerInvariant());
+    }
+
+    private static void WriteReplication(Text text, ReplicationConfig replication)
+    {
+        if (replication.Bandwidth == 0 && replication.Exempt.Count == 0)
+        {
+            return;
+        }
+
+        text.Line(2, "replication:");
+        if (replication.Bandwidth > 0)
+        {
+            text.Comment(3, "Bytes a second that a node sends for this site, all streams together.");
+            text.Pair(3, "bandwidth", Sizes.Format(replication.Bandwidth));
+        }
+
+        text.List(3, "exempt", replication.Exempt);
     }
 
     private static void WriteRetention(Text text, RetentionConfig retention)

@@ -50,6 +50,11 @@ public sealed record SiteConfig(
     FilesConfig Files, IReadOnlyList<DatabaseConfig> Databases, IReadOnlyList<AppConfig> Apps,
     IReadOnlyList<string> Hosts, IReadOnlyList<string> MirrorHosts, bool AutomaticFailover)
 {
+    /// <summary>When captures start, besides those that somebody asks for.</summary>
+    public CaptureConfig Capture { get; init; } = CaptureConfig.Default;
+
+    public ReplicationConfig Replication { get; init; } = ReplicationConfig.Default;
+
     /// <summary>What each node keeps of the history, by its own clock; null: everything.</summary>
     public RetentionConfig? Retention { get; init; }
 

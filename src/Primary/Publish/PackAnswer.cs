@@ -5,7 +5,7 @@ using Mirror.Node.Wire;
 namespace Mirror.Primary.Publish;
 
 /// <summary>A pack's bytes on their way to who asked, as they are written.</summary>
-internal sealed class PackAnswer(IServerStreamWriter<PackBytes> responseStream, ulong epoch) : Stream
+internal sealed class PackAnswer(IServerStreamWriter<PackBytes> responseStream, ulong epoch, Pace? pace) : Stream
 {
     private const int PieceLength = 256 << 10;
 
@@ -22,11 +22,17 @@ internal sealed class PackAnswer(IServerStreamWriter<PackBytes> responseStream, 
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        for (; !buffer.IsEmpty; buffer = buffer[Math.Min(PieceLength, buffer.Length)..])
+        while (!buffer.IsEmpty)
         {
+            var piece = buffer[..Math.Min(pace?.Piece ?? PieceLength, buffer.Length)];
+            if (pace is not null)
+            {
+                await pace.SpendAsync(piece.Length, cancellationToken);
+            }
+
             // Copied: the message may still be on its way when the writer's buffer is filled again.
-            await responseStream.WriteAsync(
-                new PackBytes { Epoch = epoch, Data = ByteString.CopyFrom(buffer[..Math.Min(PieceLength, buffer.Length)].Span) }, cancellationToken);
+            await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Data = ByteString.CopyFrom(piece.Span) }, cancellationToken);
+            buffer = buffer[piece.Length..];
         }
     }
 

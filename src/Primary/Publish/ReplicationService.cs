@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
@@ -24,6 +25,8 @@ public sealed partial class ReplicationService(
     private const int mostHaves = 8 << 20;
     private static readonly TimeSpan heartbeat = TimeSpan.FromSeconds(1);
 
+    private readonly ConcurrentDictionary<string, SitePace> paces = new(StringComparer.Ordinal);
+
     public override async Task Follow(FollowRequest request, IServerStreamWriter<FollowFrame> responseStream, ServerCallContext context)
     {
         var role = PrimaryFor(request.Site, request.Epoch, context);
@@ -37,7 +40,7 @@ public sealed partial class ReplicationService(
             RequireStillPrimary(request.Site, role);
             if (role.TryNext(have, root, out var upToDate) is { } pack)
             {
-                await SendAsync(pack, role.Epoch, pack.To == resumeTo ? resumeAt : 0, responseStream, context.CancellationToken);
+                await SendAsync(pack, role.Epoch, pack.To == resumeTo ? resumeAt : 0, responseStream, PaceFor(request.Site, context), context.CancellationToken);
                 (have, root) = (pack.To, pack.ToRoot);
                 continue;
             }
@@ -92,7 +95,7 @@ public sealed partial class ReplicationService(
 
         try
         {
-            await SendFileAsync(path, role.Epoch, responseStream, context.CancellationToken);
+            await SendFileAsync(path, role.Epoch, responseStream, PaceFor(site, context), context.CancellationToken);
             Log.Filled(logger, site, context.Host, has.Count, new FileInfo(path).Length);
         }
         finally
@@ -106,7 +109,7 @@ public sealed partial class ReplicationService(
         var store = StoreFor(request.Site, request.Epoch, context);
         var path = store.FindPack(ToId(request.From), ToId(request.To))
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"This node keeps no pack from {ToId(request.From)} to {ToId(request.To)} of {request.Site}."));
-        await SendFileAsync(path, epochs.Highest(request.Site), responseStream, context.CancellationToken);
+        await SendFileAsync(path, epochs.Highest(request.Site), responseStream, PaceFor(request.Site, context), context.CancellationToken);
     }
 
     public override Task<VersionList> ListVersions(ListVersionsRequest request, ServerCallContext context)
@@ -124,7 +127,8 @@ public sealed partial class ReplicationService(
         return Task.FromResult(new HoldingAck { Epoch = role.Epoch });
     }
 
-    private static async Task SendAsync(OutboxPack pack, ulong epoch, ulong offset, IServerStreamWriter<FollowFrame> responseStream, CancellationToken cancellation)
+    private static async Task SendAsync(
+        OutboxPack pack, ulong epoch, ulong offset, IServerStreamWriter<FollowFrame> responseStream, Pace? pace, CancellationToken cancellation)
     {
         await using var file = OpenSequential(pack.Path);
         var from = (long)Math.Min(offset, (ulong)file.Length);
@@ -138,6 +142,7 @@ public sealed partial class ReplicationService(
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await ForEachChunkAsync(
             file,
+            pace,
             async (chunk, at) =>
             {
                 // The digest is over the whole pack, also when the transfer resumes inside it.
@@ -145,6 +150,7 @@ public sealed partial class ReplicationService(
                 var skip = (int)Math.Clamp(from - at, 0, chunk.Length);
                 if (skip < chunk.Length)
                 {
+                    await SpendAsync(pace, chunk.Length - skip, cancellation);
                     await responseStream.WriteAsync(new FollowFrame { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk[skip..]) }, cancellation);
                 }
             },
@@ -153,23 +159,36 @@ public sealed partial class ReplicationService(
             new FollowFrame { Epoch = epoch, Ends = new PackEnds { Sha256 = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()) } }, cancellation);
     }
 
-    private static async Task SendFileAsync(string path, ulong epoch, IServerStreamWriter<PackBytes> responseStream, CancellationToken cancellation)
+    private static async Task SendFileAsync(string path, ulong epoch, IServerStreamWriter<PackBytes> responseStream, Pace? pace, CancellationToken cancellation)
     {
         await using var file = OpenSequential(path);
         await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Length = (ulong)file.Length }, cancellation);
         await ForEachChunkAsync(
-            file, async (chunk, _) => await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation), cancellation);
+            file,
+            pace,
+            async (chunk, _) =>
+            {
+                await SpendAsync(pace, chunk.Length, cancellation);
+                await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation);
+            },
+            cancellation);
     }
 
+    private static Task SpendAsync(Pace? pace, int bytes, CancellationToken cancellation) => pace?.SpendAsync(bytes, cancellation) ?? Task.CompletedTask;
+
+    private Pace? PaceFor(string site, ServerCallContext context) =>
+        paces.GetOrAdd(site, name => new SitePace(config.Sites[name].Replication, time)).For(context.GetHttpContext().Connection.RemoteIpAddress);
+
     // WriteAsync has handed the bytes on when it returns, so one buffer serves the whole file.
-    private static async Task ForEachChunkAsync(FileStream file, Func<ReadOnlyMemory<byte>, long, Task> send, CancellationToken cancellation)
+    private static async Task ForEachChunkAsync(FileStream file, Pace? pace, Func<ReadOnlyMemory<byte>, long, Task> send, CancellationToken cancellation)
     {
+        var length = pace?.Piece ?? chunkLength;
         var buffer = ArrayPool<byte>.Shared.Rent(chunkLength);
         try
         {
             long at = 0;
             int read;
-            while ((read = await file.ReadAtLeastAsync(buffer.AsMemory(0, chunkLength), chunkLength, throwOnEndOfStream: false, cancellation)) > 0)
+            while ((read = await file.ReadAtLeastAsync(buffer.AsMemory(0, length), length, throwOnEndOfStream: false, cancellation)) > 0)
             {
                 await send(buffer.AsMemory(0, read), at);
                 at += read;

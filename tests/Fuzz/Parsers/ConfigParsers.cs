@@ -37,6 +37,8 @@ internal sealed class ConfigParser() : Parser("config", typeof(ConfigException))
                 command: [/usr/bin/wiki, "--port={port}"]
                 environment: { WIKI_DB: "{database:main}" }
                 health: /healthz
+            capture: { on-change: false, every: 1h, cron: "0 3 * * mon-fri", time-zone: Europe/Berlin, not-between: ["sat,sun 22:00-06:00"], nice: 10, io: low }
+            replication: { bandwidth: 20M, exempt: [10.0.0.0/8] }
             hosts: [wiki.example.org]
 
         """u8.ToArray(),

@@ -107,6 +107,34 @@ public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_limited_push_takes_its_time_and_goes_on_where_it_was_broken_off()
+    {
+        const int rate = 512 << 10;
+        ((Dictionary<string, SiteConfig>)config.Sites)[LiveSite.Name] = site.Config with { Replication = new ReplicationConfig(rate, []) };
+        var whole = await File.ReadAllBytesAsync(Directory.GetFiles(site.Store.OutboxDirectory).Single());
+        var began = TimeProvider.System.GetTimestamp();
+        var begun = new List<byte>();
+        using (var call = Client().Follow(new FollowRequest { Site = LiveSite.Name, Replica = "b" }, cancellationToken: limit.Token))
+        {
+            while (begun.Count < 200_000)
+            {
+                Assert.True(await call.ResponseStream.MoveNext(limit.Token));
+                begun.AddRange(call.ResponseStream.Current.Data.Span);
+                Assert.InRange(call.ResponseStream.Current.Data.Length, 0, rate / 16);
+            }
+        }
+
+        using var again = Client().Follow(
+            new FollowRequest { Site = LiveSite.Name, Replica = "b", ResumeTo = new() { Epoch = 1, Sequence = 1 }, ResumeOffset = (ulong)begun.Count }, cancellationToken: limit.Token);
+        var rest = await ReceiveAsync(again, [.. begun]);
+
+        Assert.Equal(whole, await File.ReadAllBytesAsync(rest));
+
+        // What may go ahead of the rate: what is saved up, and a piece.
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, ((double)whole.Length / rate) - 0.1 - (1.0 / 16), 30);
+    }
+
+    [Fact]
     public async Task Who_is_up_to_date_hears_that_there_is_nothing_newer()
     {
         using var call = Client().Follow(
