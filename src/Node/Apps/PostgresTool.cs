@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text;
 using CliWrap;
 using CliWrap.Buffered;
+using Mirror.Node.Processes;
 
 namespace Mirror.Node.Apps;
 
@@ -17,15 +18,16 @@ public static class PostgresTool
     private static readonly string[] places = ["/usr/bin", "/usr/local/bin"];
 
     /// <exception cref="PostgresToolException">The program is missing, or ended with an error.</exception>
-    public static async Task<string> RunAsync(string program, string connection, IReadOnlyList<string> arguments, CancellationToken cancellation)
+    public static async Task<string> RunAsync(string program, string connection, IReadOnlyList<string> arguments, CancellationToken cancellation, Niceness? niceness = null)
     {
-        var file = Find(program) ?? throw new PostgresToolException(
+        var found = Find(program) ?? throw new PostgresToolException(
             $"The program {program} is not installed on this machine. Install the PostgreSQL client (Debian: apt-get install postgresql-client), of the server's major version or newer.");
+        var (file, all) = (niceness ?? Niceness.None).Wrap(found, arguments);
         BufferedCommandResult result;
         try
         {
             result = await CliWrap.Cli.Wrap(file)
-                .WithArguments(arguments)
+                .WithArguments(all)
                 .WithEnvironmentVariables(Environment(connection))
                 .WithValidation(CommandResultValidation.None)
                 .ExecuteBufferedAsync(Encoding.UTF8, cancellation);

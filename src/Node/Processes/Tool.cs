@@ -26,6 +26,8 @@ public sealed record Tool(string Program, IReadOnlyList<string> Arguments)
 
     public string WorkingDirectory { get; init; } = "/";
 
+    public Niceness Niceness { get; init; } = Niceness.None;
+
     public TimeSpan Within { get; init; } = Timeout.InfiniteTimeSpan;
 
     /// <summary>Writes its standard input; null: there is none.</summary>
@@ -95,12 +97,13 @@ public sealed record Tool(string Program, IReadOnlyList<string> Arguments)
 
     private Process Start()
     {
-        var start = new ProcessStartInfo(Program)
+        var (file, arguments) = Niceness.Wrap(Program, Arguments);
+        var start = new ProcessStartInfo(file)
         {
             RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = WorkingDirectory,
             StandardOutputEncoding = Encoding.UTF8, StandardErrorEncoding = Encoding.UTF8,
         };
-        foreach (var argument in Arguments)
+        foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }

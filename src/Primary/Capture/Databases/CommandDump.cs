@@ -1,10 +1,11 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Node.Processes;
 
 namespace Mirror.Primary.Capture.Databases;
 
 /// <summary>Any other database, by a command of its owner: what it prints is the dump, or what it puts into the empty directory it is given. Ended badly, late, or with too little, it is no dump.</summary>
-internal sealed class CommandDump(string site, DatabaseConfig database, string tree, string slot, TimeProvider time) : IDatabaseDump
+internal sealed class CommandDump(string site, DatabaseConfig database, string tree, string slot, Niceness niceness, TimeProvider time) : IDatabaseDump
 {
     public async Task WriteAsync(string target, CancellationToken cancellation)
     {
@@ -25,7 +26,7 @@ internal sealed class CommandDump(string site, DatabaseConfig database, string t
     {
         DumpDirectory.Remove(target);
         using var file = new DumpFile(target, pending);
-        await (DatabaseCommand.Dump(site, database, tree, slot, pending) with { Output = ReadAsync }).RunAsync(time, cancellation);
+        await (DatabaseCommand.Dump(site, database, tree, slot, pending) with { Niceness = niceness, Output = ReadAsync }).RunAsync(time, cancellation);
         CheckSize(file.Length);
         if (file.Complete())
         {
@@ -46,7 +47,7 @@ internal sealed class CommandDump(string site, DatabaseConfig database, string t
     private async Task FillAsync(string target, string pending, CancellationToken cancellation)
     {
         DumpDirectory.Make(pending);
-        await DatabaseCommand.Dump(site, database, tree, slot, pending).RunAsync(time, cancellation);
+        await (DatabaseCommand.Dump(site, database, tree, slot, pending) with { Niceness = niceness }).RunAsync(time, cancellation);
         CheckSize(DumpDirectory.SizeOf(pending));
         DumpDirectory.Take(pending, target, static _ => 0);
     }

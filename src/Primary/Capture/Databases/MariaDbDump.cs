@@ -8,7 +8,7 @@ namespace Mirror.Primary.Capture.Databases;
 /// MariaDB (or MySQL) by <c>mariadb-dump</c>: all tables of one snapshot in one stream, which <see cref="MariaDbSplitter"/> makes a file a table. Writers do not wait. A table whose engine has no
 /// transactions is in no snapshot: then either writers are made to wait, because the configuration says so, or the capture fails and says which table it is.
 /// </summary>
-internal sealed class MariaDbDump(DatabaseConfig database, string connection, TimeProvider time) : IDatabaseDump
+internal sealed class MariaDbDump(DatabaseConfig database, string connection, Niceness niceness, TimeProvider time) : IDatabaseDump
 {
     private const int Shown = 5;
 
@@ -52,6 +52,7 @@ internal sealed class MariaDbDump(DatabaseConfig database, string connection, Ti
         Tool DumpTool(string of) => MariaDbTool.Make(
             "mariadb-dump", database, connection, [.. options, database.LockTables ? "--lock-tables" : "--single-transaction", "--", of]) with
         {
+            Niceness = niceness,
             Within = database.Within,
             Output = splitter.ReadAsync,
         };

@@ -1,5 +1,6 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Node.Processes;
 
 namespace Mirror.Primary.Capture.Databases;
 
@@ -7,7 +8,7 @@ namespace Mirror.Primary.Capture.Databases;
 /// PostgreSQL by <c>pg_dump</c> in directory format, uncompressed: one file a table, all of one snapshot, so that a change in one table is a small delta in one file. The server's roles, which
 /// belong to no database, are beside it.
 /// </summary>
-internal sealed class PostgresDump(DatabaseConfig database, string connection, TimeProvider time) : IDatabaseDump
+internal sealed class PostgresDump(DatabaseConfig database, string connection, Niceness niceness, TimeProvider time) : IDatabaseDump
 {
     /// <summary>The table of contents begins with the time of the dump; past this many bytes it is the same for equal databases.</summary>
     private const int tocHeaderLength = 64;
@@ -27,7 +28,7 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, T
         try
         {
             await PostgresTool.RunAsync(
-                "pg_dump", connection, ["--format=directory", "--compress=0", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], either.Token);
+                "pg_dump", connection, ["--format=directory", "--compress=0", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], either.Token, niceness);
 
             // A dump whose table of contents cannot be listed is no dump.
             var listing = await PostgresTool.RunAsync("pg_restore", connection, ["--list", pending], either.Token);
@@ -67,7 +68,7 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, T
         string text;
         try
         {
-            text = await PostgresTool.RunAsync("pg_dumpall", connection, ["--globals-only", "--no-password", "--database=" + SlotDatabases.DatabaseOf(connection), .. passwords], cancellation);
+            text = await PostgresTool.RunAsync("pg_dumpall", connection, ["--globals-only", "--no-password", "--database=" + SlotDatabases.DatabaseOf(connection), .. passwords], cancellation, niceness);
         }
         catch (PostgresToolException failure)
         {

@@ -1,5 +1,6 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Node.Processes;
 
 namespace Mirror.Primary.Capture.Databases;
 
@@ -16,14 +17,15 @@ public sealed class SiteDumps
     public SiteDumps(SiteConfig site, string tree, string slot, string spool, TimeProvider time)
     {
         this.spool = spool;
+        var niceness = Niceness.Of(site.Capture);
         dumps =
         [
             .. site.Databases.Select(database => (database, database.Kind switch
             {
                 DatabaseKind.Sqlite => new SqliteDump(SlotDatabases.Locate(database, tree, slot), database.Within, time),
-                DatabaseKind.Postgres => new PostgresDump(database, SlotDatabases.Locate(database, tree, slot), time),
-                DatabaseKind.MariaDb => new MariaDbDump(database, SlotDatabases.Locate(database, tree, slot), time),
-                DatabaseKind.Command => (IDatabaseDump)new CommandDump(site.Name, database, tree, slot, time),
+                DatabaseKind.Postgres => new PostgresDump(database, SlotDatabases.Locate(database, tree, slot), niceness, time),
+                DatabaseKind.MariaDb => new MariaDbDump(database, SlotDatabases.Locate(database, tree, slot), niceness, time),
+                DatabaseKind.Command => (IDatabaseDump)new CommandDump(site.Name, database, tree, slot, niceness, time),
                 _ => throw new InvalidOperationException($"Database {database.Name} is of unknown kind {database.Kind}."),
             })),
         ];

@@ -1,5 +1,6 @@
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
+using Mirror.Primary.Capture.Databases;
 using Mirror.Testing;
 using Mirror.Testing.Databases;
 
@@ -18,6 +19,18 @@ public sealed class CommandDumpTests
         var again = await site.CaptureAsync();
         Assert.Null(again.Version);
         Assert.Equal(["any"], site.Store.Head!.Dumps);
+    }
+
+    [Fact]
+    public async Task A_command_runs_as_gently_as_the_site_asks()
+    {
+        await using var site = await LiveSite.MakeAsync([Of("nice; ionice")]);
+        var gentle = site.Config with { Capture = CaptureConfig.Default with { Nice = 7, Io = IoPriority.Idle } };
+
+        await new SiteDumps(gentle, site.Live.Tree, site.Live.Slot, site.Spool, TimeProvider.System).RunAsync(CancellationToken.None);
+
+        var here = int.Parse(Shell.Run("nice"), System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal($"{Math.Min(19, here + 7)}\nidle\n", File.ReadAllText(Path.Combine(site.Spool, "any")));
     }
 
     [Fact]
