@@ -78,10 +78,10 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         quiet = new QuietTimes(site.Capture, time);
         var mark = new ScheduleMark(Path.Combine(Path.GetDirectoryName(spool)!, "schedule"));
         schedule = new ScheduleLoop(site.Name, epoch, site.Capture, quiet, mark, time, logger, token => CaptureAsync(false, token));
-        loop = new CaptureLoop(live.Tree, site.Files, time, logger, async token =>
+        loop = new CaptureLoop(live.Tree, site.Files, time, logger, () => TreeWatcher.Open(live.Tree, filter, time, logger), async (touched, token) =>
         {
             await quiet.WaitAsync(token);
-            await CaptureAsync(false, token);
+            await CaptureAsync(touched, allowMassDelete: false, token);
         });
         sweep = new ChecksumSweep(site.Name, live.Tree, site.Files.Sweep, new CapturedFiles(store, capturing), $"{Path.TrimEndingDirectorySeparator(spool)}.sweep", time, logger);
         sweep.Changed += SignalChange;
@@ -99,6 +99,9 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
     /// <summary>Ends when the role is left; fails when capturing met a fault nobody foresaw: then this process should not go on as if all were well.</summary>
     public Task Watching { get; private set; } = Task.CompletedTask;
+
+    /// <summary>Why changes are found by scanning only, and what helps; null when they are told as they happen.</summary>
+    public string? WatchDegraded => loop.Degraded;
 
     /// <summary>Starts with a capture, so that the reign begins with a version of its own.</summary>
     /// <param name="spool">Directory for database dumps, private to this site.</param>

@@ -1,65 +1,100 @@
-using System.Threading.Channels;
 using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
+using Mirror.Primary.Watch;
 
 namespace Mirror.Primary.Capture;
 
 /// <summary>
-/// When to capture. Watching is a hint: a change starts a capture once the tree was quiet for the debounce time, at the latest after five times that. Scanning is the
-/// truth: whatever the hints say, a capture looks at everything every so often, with a tenth of jitter so that sites do not beat together.
+/// When to capture, and what to look at. Watching is a hint: what was touched is captured once the tree was quiet for the debounce time, at the latest after five times that, so that
+/// a tree that never rests is captured too. Scanning is the truth: whatever the hints say, a capture looks at everything every so often, with a tenth of jitter so that sites do not
+/// beat together. What a failed capture was to look at is looked at by the next.
 /// </summary>
+/// <param name="watch">Opens the watcher; from then on the loop owns it.</param>
+/// <param name="capture">Captures what was touched.</param>
 internal sealed partial class CaptureLoop(
-    string tree, FilesConfig files, TimeProvider time, ILogger logger, Func<CancellationToken, Task> capture) : IAsyncDisposable
+    string tree, FilesConfig files, TimeProvider time, ILogger logger, Func<ITreeWatcher> watch, Func<TouchedPaths, CancellationToken, Task> capture) : IAsyncDisposable
 {
     private const int mostDebounces = 5;
 
-    // One touch is as good as many: they only say "look".
-    private readonly Channel<bool> touches = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-    private FileSystemWatcher? watcher;
+    // Taken from the watcher, and not captured yet.
+    private readonly TouchCollector pending = new();
+    private ITreeWatcher? watcher;
 
     /// <summary>Ends when the role is left; fails on a fault nobody foresaw.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
 
+    /// <summary>Why hints are incomplete, and what helps; null when all is well.</summary>
+    public string? Degraded => watcher?.Degraded;
+
     public void Start(CancellationToken leaving)
     {
-        watcher = Watch();
+        watcher = watch();
 
         // What changed before the watch stood was seen by nobody.
-        Touch();
-        Running = RunAsync(leaving);
+        pending.Everything();
+        Running = RunAsync(watcher, leaving);
     }
 
     public async ValueTask DisposeAsync()
     {
-        watcher?.Dispose();
-        await Running;
+        try
+        {
+            await Running;
+        }
+        finally
+        {
+            watcher?.Dispose();
+        }
     }
 
-    private async Task RunAsync(CancellationToken leaving)
+    private async Task RunAsync(ITreeWatcher watching, CancellationToken leaving)
     {
         try
         {
+            var full = time.GetTimestamp();
+            var every = Jittered();
+            var retry = TimeSpan.Zero;
+            var touched = true;
             while (true)
             {
-                var jitter = 1 + (Random.Shared.NextDouble() - 0.5) / 5;
-                if (await WaitAsync(files.Every * jitter, leaving))
+                touched = touched || await TouchedAsync(watching, retry > TimeSpan.Zero ? retry : every - time.GetElapsedTime(full), leaving);
+                if (touched)
                 {
-                    var began = time.GetTimestamp();
-                    TimeSpan left;
-                    while ((left = files.Debounce * mostDebounces - time.GetElapsedTime(began)) > TimeSpan.Zero
-                        && await WaitAsync(left < files.Debounce ? left : files.Debounce, leaving))
-                    {
-                    }
+                    await QuietAsync(watching, leaving);
+                }
+                else if (time.GetElapsedTime(full) >= every)
+                {
+                    pending.Everything();
+                }
+
+                touched = false;
+                pending.Add(watching.Take());
+                var due = pending.Take();
+                if (due.IsEmpty)
+                {
+                    continue;
                 }
 
                 try
                 {
-                    await capture(leaving);
+                    var began = time.GetTimestamp();
+                    await capture(due, leaving);
+                    retry = TimeSpan.Zero;
+                    if (due.Everything)
+                    {
+                        full = began;
+                        every = Jittered();
+                    }
                 }
                 catch (Exception failure) when (failure is CaptureException or IOException or UnauthorizedAccessException)
                 {
+                    pending.Add(due);
                     Log.Failed(logger, tree, failure.Message);
-                    await Task.Delay(files.Debounce * mostDebounces, time, leaving);
+
+                    // A while for sure, so that what is broken is not hammered; then with the next touch, or by itself, ever less often.
+                    var pause = files.Debounce * mostDebounces;
+                    retry = retry == TimeSpan.Zero ? pause : retry * 2 < files.Every ? retry * 2 : files.Every;
+                    await Task.Delay(pause, time, leaving);
                 }
             }
         }
@@ -69,14 +104,34 @@ internal sealed partial class CaptureLoop(
         }
     }
 
-    // True when something was touched within the time.
-    private async Task<bool> WaitAsync(TimeSpan patience, CancellationToken cancellation)
+    private TimeSpan Jittered() => files.Every * (1 + ((Random.Shared.NextDouble() - 0.5) / 5));
+
+    // What is touched is taken at once, so that the next touch shows.
+    private async Task QuietAsync(ITreeWatcher watching, CancellationToken leaving)
     {
+        var began = time.GetTimestamp();
+        TimeSpan left;
+        do
+        {
+            pending.Add(watching.Take());
+            left = files.Debounce * mostDebounces - time.GetElapsedTime(began);
+        }
+        while (left > TimeSpan.Zero && await TouchedAsync(watching, left < files.Debounce ? left : files.Debounce, leaving));
+    }
+
+    // True when something was touched within the time.
+    private async Task<bool> TouchedAsync(ITreeWatcher watching, TimeSpan patience, CancellationToken cancellation)
+    {
+        if (patience <= TimeSpan.Zero)
+        {
+            return false;
+        }
+
         using var patient = new CancellationTokenSource(patience, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patient.Token, cancellation);
         try
         {
-            await touches.Reader.ReadAsync(either.Token);
+            await watching.TouchedAsync(either.Token);
             return true;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
@@ -85,45 +140,9 @@ internal sealed partial class CaptureLoop(
         }
     }
 
-    private FileSystemWatcher? Watch()
-    {
-        try
-        {
-            var watching = new FileSystemWatcher(tree)
-            {
-                IncludeSubdirectories = true,
-                NotifyFilter = NotifyFilters.FileName | NotifyFilters.DirectoryName | NotifyFilters.LastWrite | NotifyFilters.Size | NotifyFilters.Attributes,
-            };
-            watching.Changed += (_, _) => Touch();
-            watching.Created += (_, _) => Touch();
-            watching.Deleted += (_, _) => Touch();
-            watching.Renamed += (_, _) => Touch();
-            // Overflow or a limit: hints are incomplete, so look.
-            watching.Error += (_, error) =>
-            {
-                Log.WatchFailed(logger, tree, error.GetException().Message);
-                Touch();
-            };
-            watching.EnableRaisingEvents = true;
-            return watching;
-        }
-        catch (Exception limit) when (limit is IOException or ArgumentException)
-        {
-            // Too many watches, or the tree is not there (any more).
-            Log.WatchFailed(logger, tree, limit.Message);
-            return null;
-        }
-    }
-
-    /// <summary>Something changed, somewhere.</summary>
-    internal void Touch() => touches.Writer.TryWrite(true);
-
     private static partial class Log
     {
         [LoggerMessage(3010, LogLevel.Error, "{Tree}: capture failed, and will be tried again: {Reason}")]
         public static partial void Failed(ILogger logger, string tree, string reason);
-
-        [LoggerMessage(3011, LogLevel.Warning, "{Tree}: watching is incomplete ({Reason}); changes are found by scanning. Raising fs.inotify.max_user_watches may help")]
-        public static partial void WatchFailed(ILogger logger, string tree, string reason);
     }
 }
