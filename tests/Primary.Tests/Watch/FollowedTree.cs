@@ -10,7 +10,8 @@ namespace Mirror.Primary.Tests.Watch;
 /// </summary>
 internal sealed class FollowedTree(string root)
 {
-    private readonly SortedDictionary<EntryPath, StatKey> known = [];
+    private readonly Dictionary<EntryPath, StatKey> known = [];
+    private readonly Dictionary<EntryPath, HashSet<EntryPath>> below = [];
 
     /// <summary>How often everything had to be looked at.</summary>
     public int FullLooks { get; private set; }
@@ -55,13 +56,15 @@ internal sealed class FollowedTree(string root)
             return;
         }
 
-        if (TreeScanner.Stat(root, path) is { } stat)
-        {
-            known[path] = stat;
-        }
-        else
+        var stat = TreeScanner.Stat(root, path);
+        if (!Directory.Exists($"{root}/{path}"))
         {
             Forget(path);
+        }
+
+        if (stat is { } there)
+        {
+            Know(path, there);
         }
     }
 
@@ -76,7 +79,7 @@ internal sealed class FollowedTree(string root)
             {
                 if (!found.Entry.Path.IsRoot)
                 {
-                    known[path.IsRoot ? found.Entry.Path : EntryPath.Parse([.. path.Bytes, (byte)'/', .. found.Entry.Path.Bytes])] = found.Stat;
+                    Know(path.IsRoot ? found.Entry.Path : EntryPath.Parse([.. path.Bytes, (byte)'/', .. found.Entry.Path.Bytes]), found.Stat);
                 }
             }
         }
@@ -86,11 +89,26 @@ internal sealed class FollowedTree(string root)
         }
     }
 
+    private void Know(EntryPath path, StatKey stat)
+    {
+        known[path] = stat;
+        if (!below.TryGetValue(path.Parent, out var siblings))
+        {
+            below[path.Parent] = siblings = [];
+        }
+
+        siblings.Add(path);
+    }
+
     private void Forget(EntryPath path)
     {
-        foreach (var below in known.Keys.Where(entry => entry.IsWithin(path)).ToArray())
+        known.Remove(path);
+        if (below.Remove(path, out var children))
         {
-            known.Remove(below);
+            foreach (var child in children)
+            {
+                Forget(child);
+            }
         }
     }
 }
