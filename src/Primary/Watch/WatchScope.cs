@@ -12,33 +12,16 @@ internal sealed class WatchScope(PathFilter filter)
 {
     private static readonly EntryPath reserved = EntryPath.Parse(SlotDatabases.Reserved);
 
-    /// <summary>Whether this, happening to this entry, is to be told.</summary>
-    public bool Covers(EntryPath path, Happening what)
-    {
-        if (filter.IsPrivate(path))
-        {
-            return (what & Happening.Writes) != 0;
-        }
+    /// <summary>Whether this, happening to this entry of a directory that is not left out, is to be told.</summary>
+    public bool Covers(EntryPath path, Happening what) => filter.IsPrivate(path)
+        ? (what & Happening.Writes) != 0
+        : !LeavesOutHere(path, (what & Happening.OnDirectory) != 0 ? EntryType.Directory : EntryType.File);
 
-        return !LeavesOut(path, (what & Happening.OnDirectory) != 0 ? EntryType.Directory : EntryType.File);
-    }
+    /// <summary>Whether nothing in this directory matters, which is in one that is not left out.</summary>
+    public bool LeavesOutDirectory(EntryPath path) => LeavesOutHere(path, EntryType.Directory);
 
-    /// <summary>Whether nothing in this directory matters.</summary>
-    public bool LeavesOutDirectory(EntryPath path) => LeavesOut(path, EntryType.Directory);
+    /// <summary>The same of any directory: in one that is left out it is left out as well.</summary>
+    public bool LeavesOutBelow(EntryPath path) => path.IsWithin(reserved) || filter.Excludes(path, EntryType.Directory);
 
-    /// <summary>The same, looked at from the root down: a directory in one that is left out is left out with it.</summary>
-    public bool LeavesOutBelow(EntryPath path)
-    {
-        for (var at = path; !at.IsRoot; at = at.Parent)
-        {
-            if (LeavesOutDirectory(at))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private bool LeavesOut(EntryPath path, EntryType type) => !path.IsRoot && (path.IsWithin(reserved) || filter.Excludes(path, type));
+    private bool LeavesOutHere(EntryPath path, EntryType type) => path == reserved || filter.ExcludesHere(path, type);
 }
