@@ -8,7 +8,7 @@ namespace Mirror.Primary.Capture.Databases;
 
 /// <summary>
 /// SQLite by its online backup API: a consistent copy while the app writes; the live file and its WAL are never copied raw. With a WAL the copy is of one snapshot, and nobody waits. Without one
-/// a reader keeps writers out, so the copy is made in steps and they get their turn in between; a write makes it begin again, and when half of the time is gone, it is made in one go.
+/// a reader keeps writers out, so the copy is made in steps and they get their turn in between; a write makes it begin again, and when a quarter of the time is gone, it is made in one go.
 /// When neither the file nor its WAL was touched since the last dump, that dump still holds.
 /// </summary>
 /// <param name="within">How long others may keep the database busy.</param>
@@ -18,7 +18,8 @@ internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider 
     private const int WholeRest = -1;
 
     private static readonly TimeSpan turn = TimeSpan.FromMilliseconds(5);
-    private static readonly TimeSpan busyTurn = TimeSpan.FromMilliseconds(20);
+    // A writer without a pause leaves short gaps.
+    private static readonly TimeSpan busyTurn = TimeSpan.FromMilliseconds(2);
 
     private readonly record struct Touched(StatKey? File, StatKey? Wal);
 
@@ -91,7 +92,7 @@ internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider 
 
         while (true)
         {
-            var inOneGo = !snapshot && time.GetElapsedTime(began) > within / 2;
+            var inOneGo = !snapshot && time.GetElapsedTime(began) > within / 4;
             switch (raw.sqlite3_backup_step(backup, inOneGo ? WholeRest : PagesOfStep))
             {
                 case raw.SQLITE_DONE:

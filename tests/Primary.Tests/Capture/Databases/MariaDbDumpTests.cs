@@ -221,7 +221,7 @@ public sealed class MariaDbDumpTests : IClassFixture<MariaDbDumpTests.Server>
         await using var site = await LiveSite.MakeAsync([]);
         var file = site.Files["client.cnf"];
         File.WriteAllText(file, $"[client]\npassword={Password}\n");
-        await using var guarded = await LiveSite.MakeAsync([server.Database(name, "guarded") with { OptionFile = file, Within = TimeSpan.FromSeconds(2) }]);
+        await using var guarded = await LiveSite.MakeAsync([server.Database(name, "guarded") with { OptionFile = file, Within = TimeSpan.FromSeconds(8) }]);
         await guarded.CaptureAsync();
         var (lockId, locking) = await LockAsync("b");
         var capture = guarded.CaptureAsync();
@@ -232,7 +232,7 @@ public sealed class MariaDbDumpTests : IClassFixture<MariaDbDumpTests.Server>
         var failure = await Assert.ThrowsAsync<CaptureException>(() => capture);
         await UnlockAsync(lockId, locking);
 
-        Assert.Contains("mariadb-dump was still running after 2s, and was killed", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("mariadb-dump was still running after 8s, and was killed", failure.Message, StringComparison.Ordinal);
         Assert.Empty(Processes.With($"-- {name} "));
     }
 

@@ -135,7 +135,7 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         var file = refused.Files["pgpass"];
         File.WriteAllText(file, $"*:*:*:guarded:{Password}\n");
         File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        await using var site = await LiveSite.MakeAsync([database with { Connection = database.Connection + ";Passfile=" + file, Within = TimeSpan.FromSeconds(2) }]);
+        await using var site = await LiveSite.MakeAsync([database with { Connection = database.Connection + ";Passfile=" + file, Within = TimeSpan.FromSeconds(8) }]);
         await site.CaptureAsync();
         var locking = LockAsync("items");
         await server.UntilAsync(name, "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'items'::regclass");
@@ -148,7 +148,7 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         await server.QueryAsync("postgres", $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and query like '%pg_sleep%' and pid <> pg_backend_pid()");
         await Assert.ThrowsAsync<PostgresToolException>(() => locking);
 
-        Assert.Contains("was still running after 2s, and was stopped", failure.Message, StringComparison.Ordinal);
+        Assert.Contains("was still running after 8s, and was stopped", failure.Message, StringComparison.Ordinal);
     }
 
     [Theory]
