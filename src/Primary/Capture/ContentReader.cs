@@ -14,7 +14,8 @@ internal readonly record struct ReadContent(ContentHash Hash, long Size, StatKey
 /// that the pack already brings, is not written: so moves and copies cost their names. A file that changes while it is read is read again; if it never holds
 /// still, what was read last stands (with its own hash) and is flagged.
 /// </summary>
-internal sealed class ContentReader(CaptureSource source, PackWriter writer, BlockKey key, Func<ContentHash, Stream?> openBasis, Func<ContentHash, bool> isKnown)
+/// <param name="settled">A file touched (ctime) since is read twice before it is believed that it held still.</param>
+internal sealed class ContentReader(CaptureSource source, PackWriter writer, BlockKey key, Func<ContentHash, Stream?> openBasis, Func<ContentHash, bool> isKnown, long settled)
 {
     public const int Attempts = 3;
 
@@ -42,13 +43,27 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
                 return null;
             }
 
-            var held = after == before && content.Size == after.Size;
+            var held = after == before && content.Size == after.Size && (after.CtimeNs < settled || await IsStillAsync(scanned.Entry.Path, content.Hash, after, cancellation));
             if (held || attempt == Attempts)
             {
                 return content with { Stat = after, Unstable = !held };
             }
 
             before = after;
+        }
+    }
+
+    // Stamps are coarse: what was written during the reading of a file that was touched just now need not show in them. It shows in the content.
+    private async Task<bool> IsStillAsync(EntryPath path, ContentHash hash, StatKey stat, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var file = source.OpenRead(path);
+            return ContentHash.From(await SHA256.HashDataAsync(file, cancellation)) == hash && source.Stat(path) == stat;
+        }
+        catch (FileNotFoundException)
+        {
+            return false;
         }
     }
 

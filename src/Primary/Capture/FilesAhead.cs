@@ -29,10 +29,11 @@ internal sealed class FilesAhead : IAsyncDisposable
     private Batch? current;
     private int next;
 
-    public FilesAhead(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, CancellationToken cancellation)
+    /// <param name="settled">A file touched (ctime) since is read twice before it is believed that it held still.</param>
+    public FilesAhead(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, long settled, CancellationToken cancellation)
     {
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        reading = Task.Run(() => ReadAllAsync(source, files, attempts, stop.Token), CancellationToken.None);
+        reading = Task.Run(() => ReadAllAsync(source, files, attempts, settled, stop.Token), CancellationToken.None);
     }
 
     /// <summary>The next file, in the order of the list.</summary>
@@ -69,7 +70,7 @@ internal sealed class FilesAhead : IAsyncDisposable
         stop.Dispose();
     }
 
-    private async Task ReadAllAsync(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, CancellationToken cancellation)
+    private async Task ReadAllAsync(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, long settled, CancellationToken cancellation)
     {
         Batch? batch = null;
         try
@@ -85,7 +86,7 @@ internal sealed class FilesAhead : IAsyncDisposable
                 }
 
                 batch ??= new Batch();
-                batch.Read(reader, found, attempts);
+                batch.Read(reader, found, attempts, settled);
             }
 
             if (batch is not null)
@@ -112,7 +113,7 @@ internal sealed class FilesAhead : IAsyncDisposable
         /// <summary>With a byte more, so that one that grew shows.</summary>
         public bool HasRoomFor(ScannedEntry found) => Files.Count < batchFiles && used + found.Stat.Size < buffer.Length;
 
-        public void Read(SourceReader reader, ScannedEntry found, int attempts)
+        public void Read(SourceReader reader, ScannedEntry found, int attempts, long settled)
         {
             var before = found.Stat;
             for (var attempt = 1; ; attempt++)
@@ -125,6 +126,23 @@ internal sealed class FilesAhead : IAsyncDisposable
                 }
 
                 var held = after == before && length == after.Size;
+                if (held && after.CtimeNs >= settled)
+                {
+                    // Stamps are coarse: a write during the reading need not show in them. It shows in the content.
+                    Span<byte> first = stackalloc byte[SHA256.HashSizeInBytes];
+                    SHA256.HashData(room[..length], first);
+                    if (reader.Read(found.Entry.Path, room, out var again) is not { } secondLength)
+                    {
+                        Files.Add(new FileAhead(found, null, false, default, default, false));
+                        return;
+                    }
+
+                    Span<byte> second = stackalloc byte[SHA256.HashSizeInBytes];
+                    SHA256.HashData(room[..secondLength], second);
+                    held = again == after && first.SequenceEqual(second);
+                    (after, length) = (again, secondLength);
+                }
+
                 if (!held && attempt < attempts)
                 {
                     before = after;

@@ -50,7 +50,7 @@ internal static class TreeCapture
             RefuseMassDelete(source.Root, scanned, before, olds, known.Manifest, guards);
         }
 
-        var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null);
+        var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null, settled);
         var knownSizes = new Lazy<HashSet<long>>(() => [.. known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size)]);
         var bases = new BasisChoice(known);
         var entries = new List<Entry>(scanned.Count);
@@ -79,7 +79,7 @@ internal static class TreeCapture
             }
         }
 
-        await using var ahead = new FilesAhead(source, small, ContentReader.Attempts, cancellation);
+        await using var ahead = new FilesAhead(source, small, ContentReader.Attempts, settled, cancellation);
         for (var i = 0; i < scanned.Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();

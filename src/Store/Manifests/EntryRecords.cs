@@ -66,7 +66,8 @@ internal static class EntryRecords
 
     /// <summary>The same for records of our own, together under a root that is compared: what they say beyond an entry is passed over.</summary>
     /// <inheritdoc cref="Decode" path="/exception"/>
-    public static Entry DecodeKnown(EntryMessage message)
+    /// <param name="names">Names that were met before: thousands of entries have the same owner, and need not have a text each.</param>
+    public static Entry DecodeKnown(EntryMessage message, HashSet<string>? names = null)
     {
         var path = EntryPath.Parse(message.Path.Span);
         if (message.Size > long.MaxValue)
@@ -81,8 +82,8 @@ internal static class EntryRecords
             Mode = message.Mode,
             Uid = message.Uid,
             Gid = message.Gid,
-            Owner = message.Owner,
-            Group = message.Group,
+            Owner = Shared(message.Owner, names),
+            Group = Shared(message.Group, names),
             MtimeUnixNs = message.MtimeUnixNs,
             Size = (long)message.Size,
             Hash = message.Sha256.IsEmpty ? default : ContentHash.From(message.Sha256.Span),
@@ -96,6 +97,16 @@ internal static class EntryRecords
         };
         EntryRules.Check(entry);
         return entry;
+    }
+
+    private static string Shared(string name, HashSet<string>? names)
+    {
+        if (names is null || names.Add(name))
+        {
+            return name;
+        }
+
+        return names.TryGetValue(name, out var same) ? same : name;
     }
 
     private static Xattr[] DecodeXattrs(EntryPath path, EntryMessage message)

@@ -37,15 +37,7 @@ public static class TreeScanner
     public static TreeScan Scan(string root, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation)
     {
         using var tree = new TreeHandle(root);
-        var look = new TreeLook(tree, exclude);
-        var found = new TreeWalk(tree, look).Through(new LookedAt(look.LookAtRoot(), Shared: false), cancellation);
-        if (found.Count == 0)
-        {
-            var reason = look.Unreadable is [var why] ? why.Reason : "it vanished";
-            throw new UnauthorizedAccessException($"Cannot list \"{root}\": {reason}.");
-        }
-
-        return look.Result(found);
+        return TreeWalk.Whole(tree, exclude, cancellation);
     }
 
     /// <summary>Opens a regular file of the tree for reading, by its byte path, without following links.</summary>

@@ -12,43 +12,116 @@ internal sealed class TreeWalk(TreeHandle tree, TreeLook look)
 
     private readonly byte[] listing = new byte[DirectoryListing.BufferLength];
     private readonly List<ListedName> names = [];
-    private readonly List<LookedAt> entries = [];
+
+    /// <summary>The whole tree, on all cores.</summary>
+    /// <exception cref="UnauthorizedAccessException">The root itself cannot be listed.</exception>
+    public static TreeScan Whole(TreeHandle tree, Func<EntryPath, EntryType, bool> exclude, CancellationToken cancellation)
+    {
+        var looks = new List<TreeLook>();
+        var first = new TreeLook(tree, exclude);
+        var top = new Place(new LookedAt(first.LookAtRoot(), Shared: false));
+        WalkCrew<Place>.Run(
+            top,
+            () =>
+            {
+                var look = new TreeLook(tree, exclude);
+                look.LookAtRoot();
+                lock (looks)
+                {
+                    looks.Add(look);
+                }
+
+                var walk = new TreeWalk(tree, look);
+                return (place, more) => place.Hold(walk.Enter(place.Self), more);
+            },
+            cancellation);
+        looks.ForEach(first.Take);
+        if (top.Children is null)
+        {
+            var reason = first.Unreadable is [var why] ? why.Reason : "it vanished";
+            throw new UnauthorizedAccessException($"Cannot list \"{tree.Root}\": {reason}.");
+        }
+
+        var entries = new List<LookedAt>();
+        Tell(top, entries);
+        return first.Result(entries);
+    }
 
     /// <summary>The directory and all below it, in manifest order; nothing when it vanished or cannot be read.</summary>
     public IReadOnlyList<LookedAt> Through(LookedAt directory, CancellationToken cancellation)
     {
-        // Children still to be told, innermost directory last.
-        var open = new Stack<(LookedAt[] Children, int Next)>();
-        if (Enter(directory) is not { } first)
-        {
-            return [];
-        }
-
-        open.Push((first, 0));
-        while (open.TryPop(out var frame))
+        var top = new Place(directory);
+        var due = new List<Place> { top };
+        while (due.Count > 0)
         {
             cancellation.ThrowIfCancellationRequested();
-            var (children, next) = frame;
-            while (next < children.Length)
-            {
-                var child = children[next++];
-                if (child.Entry.Entry.Type != EntryType.Directory)
-                {
-                    entries.Add(child);
-                }
-                else if (Enter(child) is { } inner)
-                {
-                    open.Push((children, next));
-                    open.Push((inner, 0));
-                    break;
-                }
-            }
+            var place = due[^1];
+            due.RemoveAt(due.Count - 1);
+            place.Hold(Enter(place.Self), due);
         }
 
+        var entries = new List<LookedAt>();
+        Tell(top, entries);
         return entries;
     }
 
-    /// <summary>Tells a directory and describes what it holds, in order; null when it vanished or cannot be read.</summary>
+    // Directories that vanished, or could not be read, are not told, nor is anything below them.
+    private static void Tell(Place top, List<LookedAt> entries)
+    {
+        var open = new Stack<(Place Place, int Child, int Directory)>();
+        open.Push((top, -1, 0));
+        while (open.TryPop(out var frame))
+        {
+            var (place, child, directory) = frame;
+            if (place.Children is not { } children)
+            {
+                continue;
+            }
+
+            if (child < 0)
+            {
+                entries.Add(place.Self);
+                child = 0;
+            }
+
+            while (child < children.Length)
+            {
+                if (children[child++] is var one && one.Entry.Entry.Type != EntryType.Directory)
+                {
+                    entries.Add(one);
+                    continue;
+                }
+
+                open.Push((place, child, directory + 1));
+                open.Push((place.Directories[directory], -1, 0));
+                break;
+            }
+        }
+    }
+
+    /// <summary>A directory, and what was found in it.</summary>
+    private sealed class Place(LookedAt self)
+    {
+        public LookedAt Self => self;
+
+        /// <summary>In order; null when it was not, or could not be, entered.</summary>
+        public LookedAt[]? Children { get; private set; }
+
+        /// <summary>Those of the children that are directories.</summary>
+        public Place[] Directories { get; private set; } = [];
+
+        public void Hold(LookedAt[]? children, List<Place> more)
+        {
+            Children = children;
+            if (children is not null)
+            {
+                Directories = [.. children.Where(static child => child.Entry.Entry.Type == EntryType.Directory).Select(static child => new Place(child))];
+                more.AddRange(Directories);
+            }
+        }
+    }
+
+    /// <summary>Describes what a directory holds, in order; null when it vanished or cannot be read.</summary>
     private LookedAt[]? Enter(LookedAt directory)
     {
         var path = directory.Entry.Entry.Path;
@@ -74,7 +147,6 @@ internal sealed class TreeWalk(TreeHandle tree, TreeLook look)
             }
 
             names.Sort(static (left, right) => left.Path.CompareTo(right.Path));
-            entries.Add(directory);
             var children = new LookedAt[names.Count];
             var count = 0;
             foreach (var name in names)

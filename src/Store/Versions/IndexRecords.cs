@@ -13,7 +13,7 @@ internal static class IndexRecords
 
     /// <summary>Of the head's manifest, whose root is compared when the index is opened.</summary>
     /// <exception cref="InvalidDataException"/>
-    public static Entry ParseEntry(byte[] bytes) => EntryRecords.DecodeKnown(Parse(EntryMessage.Parser, bytes));
+    public static Entry ParseEntry(byte[] bytes, HashSet<string>? names = null) => EntryRecords.DecodeKnown(Parse(EntryMessage.Parser, bytes), names);
 
     /// <exception cref="InvalidDataException"/>
     public static VersionRecord ParseVersion(byte[] bytes) => VersionRecords.Decode(Parse(VersionRecordMessage.Parser, bytes));

@@ -60,7 +60,8 @@ internal sealed partial class VersionIndex : IDisposable
 
     private Manifest LoadManifest()
     {
-        var entries = Read("SELECT entry FROM entries", row => IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0)));
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var entries = Read("SELECT entry FROM entries", row => IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0), names));
         entries.Sort((left, right) => left.Path.CompareTo(right.Path));
         return entries.Count == 0 ? Manifest.Empty : Manifest.FromSorted(entries);
     }
@@ -73,12 +74,13 @@ internal sealed partial class VersionIndex : IDisposable
         return rows.Count == 1 ? rows[0] : throw Damaged(new InvalidDataException($"it has no record of its head {id}"));
     }
 
-    public Dictionary<EntryPath, StatKey> LoadStatKeys()
+    /// <param name="manifest">Where most of the paths are, in memory once.</param>
+    public Dictionary<EntryPath, StatKey> LoadStatKeys(Manifest manifest)
     {
         lock (gate)
         {
             return Read("SELECT path, device, inode, size, mtime, ctime FROM stat_keys", row => (
-                    Path: EntryPath.Parse(row.GetFieldValue<byte[]>(0)),
+                    Path: EntryPath.Parse(row.GetFieldValue<byte[]>(0)) is var path && manifest.Find(path) is { } entry ? entry.Path : path,
                     Key: new StatKey(unchecked((ulong)row.GetInt64(1)), unchecked((ulong)row.GetInt64(2)), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5))))
                 .ToDictionary(pair => pair.Path, pair => pair.Key);
         }

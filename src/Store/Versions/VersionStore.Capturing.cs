@@ -11,7 +11,7 @@ namespace Mirror.Store.Versions;
 public sealed partial class VersionStore
 {
     /// <summary>Stat keys of the live tree as of <see cref="Head"/>, for the change test.</summary>
-    public StatTable StatKeys => statKeys ??= new StatTable(index.LoadStatKeys());
+    public StatTable StatKeys => statKeys ??= new StatTable(index.LoadStatKeys(state.HeadManifest));
 
     public BlockSignature? FindSignature(ContentHash hash) => index.FindSignature(hash);
 
