@@ -10,7 +10,7 @@ public sealed partial class PrimaryRole
             var now = time.GetUtcNow();
             var open = quiet.OpenFrom(now);
             return new CaptureStatus(
-                last, underWay, schedule.Next(), site.Capture.OnChange, open > now ? open : null, null, schedule.Missed);
+                last, underWay, schedule.Next(), site.Capture.OnChange, open > now ? open : null, loop.Degraded, schedule.Missed);
         }
     }
 }

@@ -100,9 +100,6 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     /// <summary>Ends when the role is left; fails when capturing met a fault nobody foresaw: then this process should not go on as if all were well.</summary>
     public Task Watching { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Why changes are found by scanning only, and what helps; null when they are told as they happen.</summary>
-    public string? WatchDegraded => loop.Degraded;
-
     /// <summary>Starts with a capture, so that the reign begins with a version of its own.</summary>
     /// <param name="spool">Directory for database dumps, private to this site.</param>
     public static async Task<PrimaryRole> EnterAsync(

@@ -112,7 +112,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
             if (shown == SiteRole.Primary)
             {
                 await ReviveAsync();
-                await PublishAsync($"primary in epoch {lease.Epoch}{Remark(rotten)}{Remark(role.WatchDegraded)}");
+                await PublishAsync($"primary in epoch {lease.Epoch}{Remark(rotten)}");
             }
 
             var seen = role.Newest?.Id ?? default;
@@ -160,8 +160,6 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     private static string Remark(IReadOnlyList<SweepFinding> rotten) => rotten.Count == 0
         ? ""
         : $"; {rotten.Count} file(s) are not what was captured though nobody touched them: {string.Join(", ", rotten.Take(3).Select(found => found.Path))}{(rotten.Count > 3 ? ", …" : "")}. See the log";
-
-    private static string Remark(string? notWatched) => notWatched is null ? "" : $"; changes are found by scanning only: {notWatched}";
 
     // Handing over, step by step; Handover drives it, beside the reign that goes on meanwhile.
 
