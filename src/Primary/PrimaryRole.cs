@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Publish;
 using Mirror.Primary.Schedule;
 using Mirror.Primary.Sweep;
@@ -34,6 +35,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly LiveTree live;
     private readonly SiteDumps dumps;
     private readonly CaptureHooks hooks;
+    private readonly SiteLogs? logs;
     private readonly PathFilter filter;
     private readonly Outbox outbox;
     private readonly TimeProvider time;
@@ -73,6 +75,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         filter = PathFilter.For(site);
         dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
         hooks = new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time);
+        logs = SiteLogs.For(site, spool, time, logger);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
         published = store.Head;
         quiet = new QuietTimes(site.Capture, time);
@@ -108,6 +111,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         var role = new PrimaryRole(site, node, epoch, store, live, spool, time, logger);
         try
         {
+            role.logs?.TakeFrom(live.Tree);
             await role.CaptureAsync(allowMassDelete: false, cancellation);
         }
         catch (Exception failure) when (failure is CaptureException or IOException or UnauthorizedAccessException)
@@ -196,7 +200,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
                     var manifest = store.HeadManifest;
                     await FillPack.WriteAsync(
                         path, new PackHeader(site.Name, default, default, head.Id, Partial: true), head, manifest, new ManifestDelta(manifest.Entries, []),
-                        new CaptureSource(live.Tree, dumps.Spool, filter), receiverHas.Contains, store.BlockKey, linked.Token);
+                        new CaptureSource(live.Tree, dumps.Spool, filter, logs), receiverHas.Contains, store.BlockKey, linked.Token);
                     return path;
                 }
                 catch (ContentMovedOnException moved) when (attempt < fillAttempts)
@@ -229,11 +233,13 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
         await left.CancelAsync();
         await loop.DisposeAsync();
+        await emptying;
         await sweep.DisposeAsync();
         await schedule.DisposeAsync();
 
         // Whoever is capturing ends; the turn is not given to anybody again.
         await capturing.WaitAsync();
+        logs?.Dispose();
         left.Dispose();
     }
 
@@ -250,13 +256,19 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             sweep.Start(leaving);
         }
 
-        Watching = FirstFaultAsync();
+        StartEmptying();
+        Watching = FirstFaultAsync([loop.Running, schedule.Running, emptying]);
 
         // What is not started is over at once, and that is no fault.
-        async Task FirstFaultAsync()
+        async Task FirstFaultAsync(List<Task> running)
         {
-            await await Task.WhenAny(loop.Running, schedule.Running);
-            await Task.WhenAll(loop.Running, schedule.Running);
+            while (running.Count > 0)
+            {
+                var ended = await Task.WhenAny(running);
+                running.Remove(ended);
+                await ended;
+            }
+
             try
             {
                 await Task.Delay(Timeout.InfiniteTimeSpan, time, leaving);
@@ -319,7 +331,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         var captured = await hooks.AroundAsync(async () =>
         {
             await dumps.RunAsync(cancellation);
-            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled) };
+            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled), Logs = logs };
             return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
         }, cancellation);
         foreach (var mount in captured.MountPoints.Where(mountsSaid.Add))
@@ -336,6 +348,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             }
 
             unsettled = captured.Unsettled;
+            MarkLogs();
             return null;
         }
 
@@ -356,6 +369,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             Log.Twins(logger, site.Name, captured.Twins.Count, captured.TwinsText);
         }
 
+        MarkLogs();
         SignalChange();
         return version;
     }

@@ -4,6 +4,7 @@ using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Retire;
 using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
@@ -143,6 +144,7 @@ internal sealed class LiveSite : IAsyncDisposable
     private static Task<VersionStore> OpenAsync(string directory, SiteConfig config)
     {
         var paths = SlotDatabases.PrivatePaths(config).Select(EntryPath.Parse).ToHashSet();
-        return VersionStore.OpenAsync(directory, Name, TimeProvider.System, CancellationToken.None, paths.Contains);
+        var logs = LogPatterns.For(config);
+        return VersionStore.OpenAsync(directory, Name, TimeProvider.System, CancellationToken.None, path => paths.Contains(path) || logs?.Matches(path) == true);
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Mirror.Cli.Commands.Delta;
+using Mirror.Cli.Commands.Logs;
 using Mirror.Cli.Commands.Packs;
 using Mirror.Cli.Output;
 
@@ -43,6 +44,7 @@ internal static class CommandLine
         DiffCommand.Create(),
         FindCommand.Create(),
         CatCommand.Create(),
+        LogsCommand.Create(),
         RestoreCommand.Create(),
         VerifyCommand.Create(),
         ForgetCommand.Create(),

@@ -51,6 +51,9 @@ internal abstract class HistorySource : IAsyncDisposable
     /// <summary>The newest version.</summary>
     public abstract Task<VersionId> NewestAsync(CancellationToken cancellation);
 
+    /// <summary>All that are kept, oldest first.</summary>
+    public abstract Task<IReadOnlyList<VersionSummary>> VersionsAsync(CancellationToken cancellation);
+
     public abstract Task<IReadOnlyList<ChangeLine>> DiffAsync(VersionId from, VersionId to, CancellationToken cancellation);
 
     /// <summary>A line without a path: the manifest of its version cannot be had.</summary>

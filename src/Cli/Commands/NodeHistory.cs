@@ -30,8 +30,14 @@ internal sealed class NodeHistory(Asking asking, string site) : HistorySource
 
     public override async Task<VersionId> NewestAsync(CancellationToken cancellation)
     {
+        var versions = await VersionsAsync(cancellation);
+        return versions.Count > 0 ? Asking.ToId(versions[^1].Id) : throw new CommandException($"{asking.Member} holds no version of {site} yet.");
+    }
+
+    public override async Task<IReadOnlyList<VersionSummary>> VersionsAsync(CancellationToken cancellation)
+    {
         var reply = await asking.Client.GetVersionsAsync(new VersionsRequest { Site = site }, deadline: Deadlines.Soon(), cancellationToken: cancellation);
-        return reply.Versions.Count > 0 ? Asking.ToId(reply.Versions[^1].Id) : throw new CommandException($"{asking.Member} holds no version of {site} yet.");
+        return reply.Versions;
     }
 
     public override async Task<IReadOnlyList<ChangeLine>> DiffAsync(VersionId from, VersionId to, CancellationToken cancellation)

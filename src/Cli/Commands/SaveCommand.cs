@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Mirror.Cli.Output;
 using Mirror.Primary.Capture;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
 
@@ -9,17 +10,25 @@ namespace Mirror.Cli.Commands;
 /// <summary><c>mirror save SRC --store DIR</c>: one version of a directory into a store; for cron, for people who begin with just a mirror.</summary>
 internal static class SaveCommand
 {
+    private static readonly TimeSpan logsKept = TimeSpan.FromDays(30);
+
     public static Command Create()
     {
         var source = new Argument<string>("source") { Description = "The directory to save." };
         var store = new Option<string>("--store") { Description = "Where versions are kept. Made when absent.", Required = true };
         var exclude = IgnoreCommand.Exclude();
+        var logs = new Option<string[]>("--logs")
+        {
+            Description = "Glob of files that are only appended to (logs/*.log*); may be given often, and with every save. What is new in them is saved as it comes, and `mirror logs cat` shows it, also of what was rotated since.",
+            AllowMultipleArgumentsPerToken = false,
+        };
         var massDelete = new Option<bool>("--allow-mass-delete") { Description = "More than half of the source is gone, and that is meant." };
         var command = new Command(
             "save",
-            "Save a directory as a new version in a store: the newest as a plain tree, older ones as reverse diffs. No daemon, no cluster.\n\nExample: mirror save /srv/wiki --store /backup/wiki")
+            "Save a directory as a new version in a store: the newest as a plain tree, older ones as reverse diffs. No daemon, no cluster.\n\n"
+            + "Examples: mirror save /srv/wiki --store /backup/wiki; mirror save /srv/wiki --store /backup/wiki --exclude 'cache/**' --logs 'logs/*.log*'")
         {
-            source, store, exclude, massDelete,
+            source, store, exclude, logs, massDelete,
         };
         command.SetRun(async (parsed, shown, cancellation) =>
         {
@@ -42,17 +51,20 @@ internal static class SaveCommand
                 Shown.Complain($"--exclude \"{patterns[useless]}\" matches nothing; `mirror ignore explain` says why.");
             }
 
-            if (await UnchangedTree.FindAsync(target, EmbeddedStore.SiteName, tree, filter, cancellation) is { } held)
+            var logPatterns = parsed.GetValue(logs) ?? [];
+            using var siteLogs = logPatterns.Length == 0 ? null : SiteLogs.In(target, logPatterns, logsKept, TimeProvider.System);
+            if (siteLogs is null && await UnchangedTree.FindAsync(target, EmbeddedStore.SiteName, tree, filter, cancellation) is { } held)
             {
                 RemarkReserved(tree, shown);
                 ShowUnchanged(shown, new KeptVersion(held, Restorable: true, Note: ""), filesRead: 0, unstable: []);
                 return ExitCode.Ok;
             }
 
-            var begun = BegunScan.Of(tree, filter, TimeProvider.System, cancellation);
+            // Logs are collected with the store at hand.
+            var begun = siteLogs is null ? BegunScan.Of(tree, filter, TimeProvider.System, cancellation) : null;
             await using var opened = await EmbeddedStore.OpenAsync(parsed, shown, target, create: true, cancellation);
             var request = new CaptureRequest(
-                tree, null, filter, Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete));
+                tree, null, filter, Environment.MachineName, opened.Head?.Id.Epoch ?? 1, [], parsed.GetValue(massDelete)) { Logs = siteLogs };
             shown.Progress($"comparing {tree} with {opened.Head?.Id.ToString() ?? "nothing"}");
             CaptureResult captured;
             long? packBytes = null;

@@ -20,6 +20,9 @@ internal sealed class StoreHistory(VersionStore store) : HistorySource
     public override Task<VersionId> NewestAsync(CancellationToken cancellation) =>
         Task.FromResult(store.Head?.Id ?? throw new CommandException($"the store {store.Directory} is empty. `mirror save` puts versions there."));
 
+    public override Task<IReadOnlyList<VersionSummary>> VersionsAsync(CancellationToken cancellation) =>
+        Task.FromResult<IReadOnlyList<VersionSummary>>([.. store.Versions.Select(VersionText.Summary)]);
+
     public override Task<IReadOnlyList<ChangeLine>> DiffAsync(VersionId from, VersionId to, CancellationToken cancellation) =>
         Task.FromResult<IReadOnlyList<ChangeLine>>([.. HistoryAnswers.Diff(store, from, to)]);
 

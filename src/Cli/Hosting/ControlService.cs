@@ -80,8 +80,12 @@ internal sealed partial class ControlService(
     {
         // What is in files is more than what they are called: not for everybody who may ask for a list.
         RequireOperator(context);
-        await StoreOf(request.Site).CopyContentAsync(
-            ToId(request.Version), EntryPath.Parse(request.Path.Span), new ContentAnswer(responseStream), context.CancellationToken);
+        var (store, version, path) = (StoreOf(request.Site), ToId(request.Version), EntryPath.Parse(request.Path.Span));
+        await using var answer = new ContentAnswer(responseStream);
+        if (sites.Find(request.Site)?.Reign is not { } reign || !await reign.Role.TryCopyLogAsync(version, path, answer, context.CancellationToken))
+        {
+            await store.CopyContentAsync(version, path, answer, context.CancellationToken);
+        }
     }
 
     public override async Task Promote(PromoteRequest request, IServerStreamWriter<PromoteProgress> responseStream, ServerCallContext context)

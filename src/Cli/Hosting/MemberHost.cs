@@ -13,6 +13,7 @@ using Mirror.Node.Configuration;
 using Mirror.Node.Identity;
 using Mirror.Node.Listening;
 using Mirror.Node.Processes;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Publish;
 using Mirror.Proxy;
 using Mirror.Proxy.Routing;
@@ -121,7 +122,10 @@ internal sealed partial class NodeSites(
         foreach (var site in config.Sites.Values.Where(site => site.Nodes.Contains(member.Name)))
         {
             var privatePaths = SlotDatabases.PrivatePaths(site).Select(EntryPath.Parse).ToHashSet();
-            var store = await VersionStore.OpenAsync(SiteContext.DirectoryOf(member, site.Name), site.Name, time, cancellationToken, privatePaths.Contains, new Rebuilding(logs.CreateLogger<NodeSites>(), site.Name));
+            var siteLogs = LogPatterns.For(site);
+            var store = await VersionStore.OpenAsync(
+                SiteContext.DirectoryOf(member, site.Name), site.Name, time, cancellationToken, path => privatePaths.Contains(path) || siteLogs?.Matches(path) == true,
+                new Rebuilding(logs.CreateLogger<NodeSites>(), site.Name));
             foreach (var remark in store.Remarks)
             {
                 Log.Remark(logs.CreateLogger<NodeSites>(), site.Name, remark);

@@ -181,9 +181,28 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             MassDelete = section.Share("mass-delete", FilesConfig.DefaultMassDelete),
             Marker = section.Has("marker") ? section.Text("marker") : null,
             Sweep = section.Duration("sweep", FilesConfig.DefaultSweep, TimeSpan.Zero, TimeSpan.FromDays(3650)),
+            Logs = ReadLogs(section),
         };
         section.Close();
         return files;
+    }
+
+    private static LogsConfig? ReadLogs(Section files)
+    {
+        if (!files.Has("logs"))
+        {
+            return null;
+        }
+
+        var section = files.Child("logs");
+        var logs = new LogsConfig(
+            section.Texts("patterns", required: true),
+            section.Duration("keep", TimeSpan.FromDays(30), TimeSpan.FromMinutes(1), TimeSpan.FromDays(36_500)),
+            section.Flag("empty", false),
+            section.Size("empty-from", 1 << 20, 4096, 1L << 60),
+            section.Duration("empty-after", TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromDays(365)));
+        section.Close();
+        return logs;
     }
 
     private static AppConfig ReadApp(string name, Section section)

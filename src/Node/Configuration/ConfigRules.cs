@@ -122,6 +122,24 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         {
             CheckPattern(site, $"sites.{site.Name}.files.exclude[{i}]", site.Files.Exclude[i]);
         }
+
+        if (site.Files.Logs is { } logs)
+        {
+            CheckLogs(site, logs, $"sites.{site.Name}.files.logs");
+        }
+    }
+
+    private void CheckLogs(SiteConfig site, LogsConfig logs, string key)
+    {
+        for (var i = 0; i < logs.Patterns.Count; i++)
+        {
+            CheckPattern(site, $"{key}.patterns[{i}]", logs.Patterns[i]);
+        }
+
+        if (logs.Empty && site.Nodes.Distinct().Count() < 2)
+        {
+            faults.Warn($"{key}.empty", "The site has one node: what is taken out of a log would be nowhere else, so the logs are not emptied.", "Add a node, or leave `empty` out.");
+        }
     }
 
     private void CheckGuards(SiteConfig site)

@@ -88,6 +88,17 @@ public static class ConfigWriter
         }
 
         text.Pair(3, "sweep", Durations.Format(site.Files.Sweep));
+        if (site.Files.Logs is { } logs)
+        {
+            text.Comment(3, "Files that are only appended to; their bytes are captured once, as they come.");
+            text.Line(3, "logs:");
+            text.List(4, "patterns", logs.Patterns);
+            text.Pair(4, "keep", Durations.Format(logs.Keep));
+            text.Pair(4, "empty", logs.Empty ? "true" : "false");
+            text.Pair(4, "empty-from", Sizes.Format(logs.EmptyFrom));
+            text.Pair(4, "empty-after", Durations.Format(logs.EmptyAfter));
+        }
+
         WriteCapture(text, site.Capture);
         WriteReplication(text, site.Replication);
         if (site.Databases.Count > 0)

@@ -98,9 +98,19 @@ public sealed record FilesConfig(string Root, IReadOnlyList<string> Exclude, Tim
     /// <summary>Every captured file is read and compared once in this time; zero: never.</summary>
     public TimeSpan Sweep { get; init; } = DefaultSweep;
 
+    /// <summary>Append-only logs; null when there are none.</summary>
+    public LogsConfig? Logs { get; init; }
+
     internal const double DefaultMassDelete = 0.5;
     internal static readonly TimeSpan DefaultSweep = TimeSpan.FromDays(30);
 }
+
+/// <param name="Patterns">As in <see cref="FilesConfig.Exclude"/>: files that are only appended to.</param>
+/// <param name="Keep">How long bytes stay in new versions after they left the log; default 30 days.</param>
+/// <param name="Empty">The logs are emptied of what a consistent version has; default false.</param>
+/// <param name="EmptyFrom">Not before so many bytes can go; default 1 MiB.</param>
+/// <param name="EmptyAfter">Not before a byte was captured for so long; default 0.</param>
+public sealed record LogsConfig(IReadOnlyList<string> Patterns, TimeSpan Keep, bool Empty, long EmptyFrom, TimeSpan EmptyAfter);
 
 /// <param name="Command">Program and arguments; <c>{port} {address} {root} {slot} {role} {database:NAME}</c> are replaced, here and in the environment.</param>
 /// <param name="Health">Path that answers 2xx when the app can serve, e.g. <c>/healthz</c>.</param>

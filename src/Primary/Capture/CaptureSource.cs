@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Watch;
+using Mirror.Store.Logs;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 using Mirror.Store.Versions;
@@ -8,13 +11,16 @@ using Mirror.Store.Versions;
 namespace Mirror.Primary.Capture;
 
 /// <summary>
-/// Where the entries of the next version come from: the live tree and, laid over it at <c>.mirror/dumps</c>, the spool of database dumps. Both are read
-/// through here, so that the rest of capture sees one tree.
+/// Where the entries of the next version come from: the live tree and, laid over it at <c>.mirror/dumps</c> and <c>.mirror/logs</c>, the spools of database dumps and of what logs
+/// got. All are read through here, so that the rest of capture sees one tree.
 /// </summary>
-internal sealed class CaptureSource(string root, string? spool, PathFilter filter)
+/// <param name="logs">Null when the site has none. They are collected after the tree was looked at, and in <paramref name="epoch"/>.</param>
+internal sealed class CaptureSource(string root, string? spool, PathFilter filter, SiteLogs? logs = null, ulong epoch = 0)
 {
     private static readonly EntryPath reservedPath = EntryPath.Parse(SlotDatabases.Reserved);
     private static readonly EntryPath dumpsPath = EntryPath.Parse(SlotDatabases.Dumps);
+
+    private readonly ConcurrentBag<EntryPath> logsSeen = [];
 
     public string Root => root;
 
@@ -26,20 +32,20 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
 
     public static bool IsDump(EntryPath path) => path.IsWithin(dumpsPath);
 
-    /// <summary>No part of a version: Mirror's own place in the live tree, and what is to be excluded.</summary>
-    public bool IsLeftOut(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.Excludes(path, type);
+    /// <summary>No part of a version as it is: Mirror's own place in the live tree, what is to be excluded, and logs.</summary>
+    public bool IsLeftOut(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.Excludes(path, type) || IsLog(path, type);
 
     /// <summary>The same for a walk, which comes from above and enters nothing that is left out.</summary>
-    public bool IsLeftOutHere(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.ExcludesHere(path, type);
+    public bool IsLeftOutHere(EntryPath path, EntryType type) => path.IsWithin(reservedPath) || filter.ExcludesHere(path, type) || IsLog(path, type);
 
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
     public SourceScan Scan(CancellationToken cancellation)
     {
         var live = ReadTree(root, () => TreeScanner.Scan(root, IsLeftOutHere, cancellation));
-        return new SourceScan(WithDumps(live.Entries, cancellation), null) { MountPoints = live.MountPoints };
+        return new SourceScan(WithOverlays(live.Entries, cancellation), null) { MountPoints = live.MountPoints };
     }
 
-    /// <summary>Looks at what was touched only, or for what differs anywhere, and at the dumps.</summary>
+    /// <summary>Looks at what was touched only, or for what differs anywhere, and at dumps and logs.</summary>
     /// <exception cref="CaptureException"/>
     public SourceScan Look(TouchedPaths touched, Manifest known, StatTable stats, CancellationToken cancellation)
     {
@@ -53,7 +59,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
             replaced = before;
             return scan;
         });
-        if (HasDumps && !everything)
+        if ((HasDumps || logs is not null) && !everything)
         {
             // A walk of everything missed them in the live tree, and said so.
             var (start, end) = ReservedIn(known);
@@ -61,7 +67,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
             replaced = [.. replaced.Concat(dumps).OrderBy(entry => entry.Path)];
         }
 
-        return new SourceScan(WithDumps(live.Entries, cancellation), replaced) { MountPoints = live.MountPoints };
+        return new SourceScan(WithOverlays(live.Entries, cancellation), replaced) { MountPoints = live.MountPoints };
     }
 
     private bool HasDumps => spool is not null && Directory.Exists(spool);
@@ -69,28 +75,39 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     // Mirror's own place in a live tree says nothing of what a version has there.
     private static List<EntryPath> OfSite(IReadOnlyCollection<EntryPath> paths) => [.. paths.Where(path => !path.IsWithin(reservedPath))];
 
-    private IReadOnlyList<ScannedEntry> WithDumps(IReadOnlyList<ScannedEntry> live, CancellationToken cancellation)
+    private IReadOnlyList<ScannedEntry> WithOverlays(IReadOnlyList<ScannedEntry> live, CancellationToken cancellation)
     {
-        if (!HasDumps)
+        if (!HasDumps && logs is null)
         {
             return live;
         }
 
-        var dumps = ReadTree(spool!, () => TreeScanner.Scan(spool!, static (_, _) => false, cancellation)).Entries;
-        var all = new List<ScannedEntry>(live.Count + dumps.Count + 2);
-        all.AddRange(live);
-        all.Add(new ScannedEntry(PlainDirectory(reservedPath), default));
-        all.Add(new ScannedEntry(PlainDirectory(dumpsPath), default));
-        foreach (var dump in dumps)
+        var all = new List<ScannedEntry>(live) { new(PlainDirectory(reservedPath), default) };
+        if (HasDumps)
         {
-            if (!dump.Entry.Path.IsRoot)
-            {
-                all.Add(dump with { Entry = Overlaid(dump.Entry) });
-            }
+            Lay(spool!, dumpsPath, all, cancellation);
+        }
+
+        if (logs is not null)
+        {
+            logs.Collect(root, logsSeen, epoch);
+            Lay(logs.Segments, LogSegment.Directory, all, cancellation);
         }
 
         all.Sort(static (left, right) => left.Entry.Path.CompareTo(right.Entry.Path));
         return all;
+    }
+
+    private static void Lay(string overlay, EntryPath place, List<ScannedEntry> all, CancellationToken cancellation)
+    {
+        all.Add(new ScannedEntry(PlainDirectory(place), default));
+        foreach (var found in ReadTree(overlay, () => TreeScanner.Scan(overlay, static (_, _) => false, cancellation)).Entries)
+        {
+            if (!found.Entry.Path.IsRoot)
+            {
+                all.Add(found with { Entry = Overlaid(found.Entry, place) });
+            }
+        }
     }
 
     public FileStream OpenRead(EntryPath path)
@@ -100,7 +117,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     }
 
     /// <summary>For many small files.</summary>
-    public SourceReader OpenReader() => new(new TreeReader(root), spool is not null && Directory.Exists(spool) ? new TreeReader(spool) : null, Locate);
+    public SourceReader OpenReader() => new(Locate);
 
     public StatKey? Stat(EntryPath path)
     {
@@ -112,12 +129,25 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     public static string InSpool(string spool, EntryPath path) => Path.Combine(spool, WithinDumps(path).ToString());
 
     private (string Tree, EntryPath Relative) Locate(EntryPath path) =>
-        spool is not null && IsDump(path) && path != dumpsPath
-            ? (spool, WithinDumps(path))
-            : (root, path);
+        spool is not null && IsDump(path) && path != dumpsPath ? (spool, WithinDumps(path))
+        : logs is not null && path.IsWithin(LogSegment.Directory) && path != LogSegment.Directory ? (logs.Segments, Within(LogSegment.Directory, path))
+        : (root, path);
+
+    private bool IsLog(EntryPath path, EntryType type)
+    {
+        if (logs is null || type != EntryType.File || !logs.Matches(path))
+        {
+            return false;
+        }
+
+        logsSeen.Add(path);
+        return true;
+    }
 
     /// <summary>A dump's path in the spool.</summary>
-    public static EntryPath WithinDumps(EntryPath path) => EntryPath.Parse(path.Bytes[(dumpsPath.Bytes.Length + 1)..]);
+    public static EntryPath WithinDumps(EntryPath path) => Within(dumpsPath, path);
+
+    private static EntryPath Within(EntryPath place, EntryPath path) => EntryPath.Parse(path.Bytes[(place.Bytes.Length + 1)..]);
 
     private static TreeScan ReadTree(string tree, Func<TreeScan> read)
     {
@@ -142,9 +172,9 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     }
 
     // Dumps carry no owner of their own: equal databases must give equal versions on every node.
-    private static Entry Overlaid(Entry dump) => dump with
+    private static Entry Overlaid(Entry found, EntryPath place) => found with
     {
-        Path = EntryPath.Parse([.. dumpsPath.Bytes, (byte)'/', .. dump.Path.Bytes]),
+        Path = EntryPath.Parse([.. place.Bytes, (byte)'/', .. found.Path.Bytes]),
         HardlinkOf = null,
     };
 
@@ -160,20 +190,27 @@ internal sealed record SourceScan(IReadOnlyList<ScannedEntry> Entries, IReadOnly
 }
 
 /// <summary>Reads small files of a source whole, wherever they lie.</summary>
-internal sealed class SourceReader(TreeReader live, TreeReader? spool, Func<EntryPath, (string Tree, EntryPath Relative)> locate) : IDisposable
+internal sealed class SourceReader(Func<EntryPath, (string Tree, EntryPath Relative)> locate) : IDisposable
 {
-    private readonly string liveRoot = locate(EntryPath.Root).Tree;
+    private readonly Dictionary<string, TreeReader> readers = new(StringComparer.Ordinal);
 
     /// <inheritdoc cref="TreeReader.Read"/>
     public int? Read(EntryPath path, Span<byte> buffer, out StatKey stat)
     {
         var (tree, relative) = locate(path);
-        return (tree == liveRoot || spool is null ? live : spool).Read(relative, buffer, out stat);
+        if (!readers.TryGetValue(tree, out var reader))
+        {
+            readers.Add(tree, reader = new TreeReader(tree));
+        }
+
+        return reader.Read(relative, buffer, out stat);
     }
 
     public void Dispose()
     {
-        live.Dispose();
-        spool?.Dispose();
+        foreach (var reader in readers.Values)
+        {
+            reader.Dispose();
+        }
     }
 }

@@ -1,5 +1,6 @@
 using Mirror.Delta;
 using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Capture.Twins;
 using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
@@ -29,7 +30,7 @@ public sealed record CaptureResult(
     /// <summary>Where other file systems are mounted below the root: no part of the version.</summary>
     public IReadOnlyList<EntryPath> MountPoints { get; init; } = [];
 
-    /// <summary>The whole scan; null when databases were laid over it, and when only what was touched was looked at.</summary>
+    /// <summary>The whole scan; null when databases or logs were laid over it, and when only what was touched was looked at.</summary>
     internal IReadOnlyList<ScannedEntry>? Scanned { get; init; }
 
     /// <summary>Entries touched (ctime) at this instant or later may have changed once more without a trace.</summary>
@@ -53,6 +54,9 @@ public sealed record CaptureRequest(
     /// <summary>What to look at; all else is taken to be as it was captured last.</summary>
     public TouchedPaths Touched { get; init; } = TouchedPaths.All;
 
+    /// <summary>The site's append-only logs; null when it has none.</summary>
+    public SiteLogs? Logs { get; init; }
+
     /// <summary>What stops it.</summary>
     public CaptureGuards Guards { get; init; } = CaptureGuards.Usual;
 }
@@ -71,7 +75,7 @@ public static class SiteCapture
     {
         var began = time.GetTimestamp();
         request.Guards.RequireMounted(request.Tree, request.Filter);
-        var source = new CaptureSource(request.Tree, request.Spool, request.Filter);
+        var source = new CaptureSource(request.Tree, request.Spool, request.Filter, request.Logs, request.Epoch);
         var scan = begun ?? (store.Head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, request.Touched, store, time, cancellation));
         var head = store.Head;
         var id = NextId(head, request.Epoch);
@@ -121,7 +125,7 @@ public static class SiteCapture
             version, pack, changes.Delta, changes.StatKeys, changes.Signatures, changes.FilesRead, changes.Unstable, time.GetElapsedTime(began))
         {
             Unsettled = changes.Unsettled,
-            Scanned = request.Spool is null && scanned.Replaced is null ? scanned.Entries : null,
+            Scanned = request is { Spool: null, Logs: null } && scanned.Replaced is null ? scanned.Entries : null,
             SettledBefore = TreeCapture.SettledBefore(scan.At),
             Twins = version is null ? [] : NameTwins.Brought(changes.Manifest, changes.Delta, known.Manifest),
             MountPoints = scanned.MountPoints,

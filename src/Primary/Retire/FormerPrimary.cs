@@ -3,7 +3,9 @@ using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
+using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Publish;
+using Mirror.Store.Logs;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Tree;
@@ -34,6 +36,8 @@ public static partial class FormerPrimary
     {
         var dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
         var filter = PathFilter.For(site);
+        using var logs = SiteLogs.For(site, spool, time, logger);
+        logs?.TakeFrom(live.Tree);
         var common = store.Versions
             .Select(kept => kept.Record)
             .Where(record => ancestry.TryGetValue(record.Id, out var root) && root == record.Root)
@@ -47,7 +51,7 @@ public static partial class FormerPrimary
             var last = await new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time).AroundAsync(async () =>
             {
                 await dumps.RunAsync(cancellation);
-                var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files) };
+                var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files), Logs = logs };
                 return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
             }, cancellation);
             if (last.Version is not null)
@@ -68,7 +72,7 @@ public static partial class FormerPrimary
             try
             {
                 await FillPack.WriteAsync(
-                    branch, header, store.Head, manifest, changes, new CaptureSource(live.Tree, dumps.Spool, filter),
+                    branch, header, store.Head, manifest, changes, new CaptureSource(live.Tree, dumps.Spool, filter, logs),
                     hash => shared.FindContent(hash) is not null, store.BlockKey, cancellation);
             }
             catch (ContentMovedOnException moved)
@@ -77,7 +81,7 @@ public static partial class FormerPrimary
             }
         }
 
-        LayDumps(live.Tree, dumps.Spool, manifest);
+        LayOverlays(live.Tree, dumps.Spool, logs, manifest);
         var retirement = new Retirement(common, branch is null ? default : store.Head!.Id, differing);
         await store.EndCapturingAsync(site.Files.Root, common, manifest, branch, retirement.Sentence, cancellation);
         new DumpBases(spool).Forget();
@@ -85,18 +89,39 @@ public static partial class FormerPrimary
         return retirement;
     }
 
-    // As a slot, the tree holds its version's dumps as files, not as an overlay.
-    private static void LayDumps(string tree, string? spool, Manifest manifest)
+    // As a slot, the tree holds its version's dumps and logs as files, not as overlays.
+    private static void LayOverlays(string tree, string? spool, SiteLogs? logs, Manifest manifest)
     {
-        if (spool is null)
+        if (spool is null && logs is null)
         {
             return;
         }
 
         using var writer = new TreeWriter(tree);
+        if (manifest.Find(EntryPath.Parse(SlotDatabases.Reserved)) is { } reserved)
+        {
+            writer.Put(reserved);
+        }
+
+        if (spool is not null)
+        {
+            LayDumps(writer, new CaptureSource(tree, spool, PathFilter.Nothing), manifest);
+        }
+
+        if (manifest.Find(LogSegment.Directory) is not null)
+        {
+            logs?.LayInto(tree);
+        }
+
+        // Laying them moved the times of the directories above.
+        writer.FinishDirectories(manifest.Entries.Where(entry => entry.Type == EntryType.Directory && (entry.Path.IsRoot || entry.Path.IsWithin(EntryPath.Parse(SlotDatabases.Reserved)))));
+        writer.Sync();
+    }
+
+    private static void LayDumps(TreeWriter writer, CaptureSource source, Manifest manifest)
+    {
         writer.Remove(EntryPath.Parse(SlotDatabases.Dumps));
-        var source = new CaptureSource(tree, spool, PathFilter.Nothing);
-        foreach (var entry in manifest.Entries.Where(entry => entry.Path.IsWithin(EntryPath.Parse(SlotDatabases.Reserved))))
+        foreach (var entry in manifest.Entries.Where(entry => entry.Path.IsWithin(EntryPath.Parse(SlotDatabases.Dumps))))
         {
             if (entry.Type != EntryType.File)
             {
@@ -109,10 +134,6 @@ public static partial class FormerPrimary
             content.CopyTo(file.Content);
             file.Commit();
         }
-
-        // Laying them moved the times of the directories above.
-        writer.FinishDirectories(manifest.Entries.Where(entry => entry.Type == EntryType.Directory && (entry.Path.IsRoot || entry.Path.IsWithin(EntryPath.Parse(SlotDatabases.Reserved)))));
-        writer.Sync();
     }
 
     // Opening a database beside them is enough to change the times of directories: that is no divergence worth a person's time.

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Mirror.Store.Logs;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 using Mirror.Store.Versions;
@@ -52,6 +53,7 @@ internal sealed class PartWriter(ContentPlan plan, RestorePart part, VersionId v
             }
         }
 
+        unset.AddRange(LogFiles.PutTogether(writer, part.Entries, cancellation));
         writer.FinishDirectories(part.Entries.Where(static entry => entry.Type == EntryType.Directory));
         unset.AddRange(writer.Unset);
     }

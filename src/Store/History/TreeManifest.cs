@@ -11,7 +11,7 @@ internal static class TreeManifest
     /// <exception cref="StoreException">Something could not be read.</exception>
     public static Manifest Read(string tree, Func<EntryPath, bool> isPrivate)
     {
-        var scan = TreeScanner.Scan(tree, (path, _) => isPrivate(path), CancellationToken.None);
+        var scan = TreeScanner.Scan(tree, (path, type) => type != EntryType.Directory && isPrivate(path), CancellationToken.None);
         if (scan.Unreadable.Count > 0)
         {
             throw new StoreException($"{tree}/{scan.Unreadable[0].Path} cannot be read: {scan.Unreadable[0].Reason}.");

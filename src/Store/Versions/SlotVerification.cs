@@ -73,7 +73,7 @@ internal sealed class SlotVerification(string tree, Manifest manifest, Func<Entr
 
     private bool IsExcluded(EntryPath path, EntryType type)
     {
-        if (!isPrivate(path))
+        if (type == EntryType.Directory || !isPrivate(path))
         {
             return false;
         }

@@ -175,7 +175,7 @@ public sealed partial class VersionStore
     private Dictionary<EntryPath, StatKey> KeysOf(string slot, CancellationToken cancellation)
     {
         var keys = new Dictionary<EntryPath, StatKey>();
-        foreach (var (entry, stat) in TreeScanner.Scan(slots.PathOf(slot), (path, _) => isPrivate(path), cancellation).Entries)
+        foreach (var (entry, stat) in TreeScanner.Scan(slots.PathOf(slot), (path, type) => type != EntryType.Directory && isPrivate(path), cancellation).Entries)
         {
             if (entry.Type == EntryType.File && state.HeadManifest.Find(entry.Path) is { Type: EntryType.File } held && held.Size == entry.Size && held.MtimeUnixNs == entry.MtimeUnixNs
                 && held.Xattrs.SequenceEqual(entry.Xattrs))
