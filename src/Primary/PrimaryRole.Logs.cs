@@ -148,10 +148,10 @@ public sealed partial class PrimaryRole
 
     private static partial class Log
     {
-        [LoggerMessage(3041, LogLevel.Information, "{Site}: {Bytes} bytes were taken out of the log {Path}, which a consistent version holds; {How}")]
+        [LoggerMessage(3081, LogLevel.Information, "{Site}: {Bytes} bytes were taken out of the log {Path}, which a consistent version holds; {How}")]
         public static partial void Emptied(ILogger logger, string site, string path, long bytes, string how);
 
-        [LoggerMessage(3042, LogLevel.Warning, "{Site}: a log was not emptied, and nothing was lost: {Reason}")]
+        [LoggerMessage(3082, LogLevel.Warning, "{Site}: a log was not emptied, and nothing was lost: {Reason}")]
         public static partial void NotEmptied(ILogger logger, string site, string reason);
     }
 }

@@ -286,7 +286,7 @@ public sealed partial class SiteLogs : IDisposable
 
     private static partial class Log
     {
-        [LoggerMessage(3040, LogLevel.Error, "Where the logs were captured to is not known any more: {Reason} They are captured from their beginnings once more, and `mirror logs cat` shows what they hold now twice")]
+        [LoggerMessage(3080, LogLevel.Error, "Where the logs were captured to is not known any more: {Reason} They are captured from their beginnings once more, and `mirror logs cat` shows what they hold now twice")]
         public static partial void StateLost(ILogger logger, string reason);
     }
 }
