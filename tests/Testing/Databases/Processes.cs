@@ -20,6 +20,21 @@ public static class Processes
         return found;
     }
 
+    /// <summary>Completes when there is none. What was killed is gone a moment later.</summary>
+    public static async Task UntilNoneAsync(string text)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        while (With(text) is { Count: > 0 } left)
+        {
+            if (TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromSeconds(30))
+            {
+                throw new TimeoutException($"After 30 s there was still: {string.Join("; ", left)}");
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        }
+    }
+
     private static string? Line(string directory)
     {
         try

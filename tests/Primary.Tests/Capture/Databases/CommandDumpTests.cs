@@ -81,7 +81,7 @@ public sealed class CommandDumpTests
         Assert.Contains(says, failure.Message, StringComparison.Ordinal);
         Assert.Contains("any", failure.Message, StringComparison.Ordinal);
         Assert.Equal("first", File.ReadAllText(Path.Combine(site.Spool, "any")));
-        Assert.Empty(Processes.With("sleep 601"));
+        await Processes.UntilNoneAsync("sleep 601");
     }
 
     [Fact]

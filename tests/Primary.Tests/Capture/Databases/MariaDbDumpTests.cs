@@ -233,7 +233,7 @@ public sealed class MariaDbDumpTests : IClassFixture<MariaDbDumpTests.Server>
         await UnlockAsync(lockId, locking);
 
         Assert.Contains("mariadb-dump was still running after 8s, and was killed", failure.Message, StringComparison.Ordinal);
-        Assert.Empty(Processes.With($"-- {name} "));
+        await Processes.UntilNoneAsync($"-- {name} ");
     }
 
     [Fact]
