@@ -44,6 +44,9 @@ public sealed class PathFilter
     /// <summary>Which of the patterns, by index, can match nothing at all: a mistake, most likely.</summary>
     public IReadOnlyList<int> MatchNothing => [.. Enumerable.Range(0, patterns.Length).Where(i => patterns[i].MatchesNothing)];
 
+    /// <summary>Files of live databases.</summary>
+    public IReadOnlyCollection<EntryPath> PrivatePaths => privatePaths;
+
     public bool IsPrivate(EntryPath path) => privatePaths.Contains(path);
 
     /// <summary>True when the path, or a directory above it, is left out.</summary>

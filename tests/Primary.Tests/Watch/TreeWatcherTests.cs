@@ -69,6 +69,29 @@ public sealed class TreeWatcherTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public async Task A_database_in_a_directory_that_is_left_out_is_told_of_and_nothing_else_there(string kind)
+    {
+        Directory.CreateDirectory($"{root}/data/deep/cache");
+        await File.WriteAllTextAsync($"{root}/data/deep/site.db", "");
+        using var watcher = await WatchKinds.StandingAsync(kind, root, new PathFilter(["data/deep/site.db"], ["/data/"]));
+        await File.WriteAllTextAsync($"{root}/data/file", "");
+        await File.WriteAllTextAsync($"{root}/data/deep/file", "");
+        await File.WriteAllTextAsync($"{root}/data/deep/cache/file", "");
+        Directory.CreateDirectory($"{root}/data/deep/new");
+        Assert.True(watcher.Take().IsEmpty);
+        await File.AppendAllTextAsync($"{root}/data/deep/site.db", "row");
+        Assert.Equal([EntryPath.Parse("data/deep/site.db")], watcher.Take().Paths);
+
+        // Another one in its place, with the directory.
+        Directory.Move($"{root}/data", files["away"]);
+        Directory.Move(files["away"], $"{root}/data");
+        Assert.Contains(EntryPath.Parse("data"), watcher.Take().Subtrees);
+        await File.AppendAllTextAsync($"{root}/data/deep/site.db", "row");
+        Assert.Equal([EntryPath.Parse("data/deep/site.db")], watcher.Take().Paths);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public async Task Reading_a_tree_touches_nothing(string kind)
     {
         await File.WriteAllTextAsync($"{root}/file", "text");
