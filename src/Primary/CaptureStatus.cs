@@ -11,7 +11,7 @@ public sealed record LastCapture(DateTimeOffset At, TimeSpan Took, VersionId? Ma
 /// <summary>How capturing goes in this reign, for whoever looks at the site.</summary>
 /// <param name="Last">Null before the first.</param>
 /// <param name="Running">One is under way.</param>
-/// <param name="Next">The next that comes whatever happens, and why then; null when only changes, or requests, start any.</param>
+/// <param name="Next">The next that comes whatever happens, and why then; null when only requests start any.</param>
 /// <param name="OnChange">Changes start captures too.</param>
 /// <param name="QuietUntil">No capture starts by itself before; null when one may start now.</param>
 /// <param name="Degraded">Why the watcher does not see everything; null when it does, or is not used.</param>

@@ -6,11 +6,25 @@ namespace Mirror.Primary;
 // What others hold of what this primary captured, and waiting for it.
 public sealed partial class PrimaryRole
 {
+    private readonly Dictionary<string, (string Run, ulong Number)> reported = new(StringComparer.Ordinal);
+
     private IEnumerable<string> Others => site.Nodes.Where(name => name != node);
 
-    public void Report(string replica, ReplicaHolding holding)
+    /// <param name="run">Which row of reports this is of; empty when the replica numbers none.</param>
+    /// <param name="number">Where in that row it is: one that comes late is passed over.</param>
+    public void Report(string replica, ReplicaHolding holding, string run = "", ulong number = 0)
     {
-        replicas[replica] = holding;
+        lock (reported)
+        {
+            if (run.Length > 0 && reported.TryGetValue(replica, out var last) && last.Run == run && last.Number >= number)
+            {
+                return;
+            }
+
+            reported[replica] = (run, number);
+            replicas[replica] = holding;
+        }
+
         var others = Others.ToArray();
         if (others.All(replicas.ContainsKey))
         {

@@ -1,3 +1,5 @@
+using Mirror.Node.Configuration;
+
 namespace Mirror.Primary;
 
 // How capturing goes, for whoever looks.
@@ -9,8 +11,20 @@ public sealed partial class PrimaryRole
         {
             var now = time.GetUtcNow();
             var open = quiet.OpenFrom(now);
-            return new CaptureStatus(
-                last, underWay, schedule.Next(), site.Capture.OnChange, open > now ? open : null, loop.Degraded, schedule.Missed);
+            return new CaptureStatus(last, underWay, NextCapture(), site.Capture.OnChange, open > now ? open : null, loop.Degraded, schedule.Missed);
         }
+    }
+
+    // The schedule's, or the loop's own look at everything.
+    private (DateTimeOffset At, string Why)? NextCapture()
+    {
+        var scheduled = schedule.Next();
+        if (loop.NextFull is not { } full)
+        {
+            return scheduled;
+        }
+
+        var open = quiet.OpenFrom(full);
+        return scheduled is { } due && due.At <= open ? scheduled : (open, $"a look at everything, every {Durations.Format(site.Files.Every)}");
     }
 }

@@ -166,6 +166,7 @@ public sealed partial class ReplicaRole
         {
             sentence = $"following {primary.Node} in epoch {primary.Epoch}";
             // Said at once: where nothing changes, no version would carry the news.
+            reporter.Follow(primary);
             await PublishAsync();
             if (applier.FillNeeded.IsCancellationRequested || await FollowUntilUnusableAsync(receiver, reign.Token) == FollowOutcome.NeedsFill)
             {

@@ -21,6 +21,18 @@ internal sealed partial class Reporter(
     // One word is as good as many: what is reported is read when it is sent.
     private readonly Channel<bool> news = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
+    // A report that was given up here may arrive there all the same, and after the next.
+    private readonly string run = Guid.NewGuid().ToString("N");
+    private ulong number;
+    private volatile SiteHolding? followed;
+
+    /// <summary>Who is told from now on. What gossip says at this or that moment would not do: it may know of no primary while one is followed.</summary>
+    public void Follow(SiteHolding primary)
+    {
+        followed = primary;
+        Say();
+    }
+
     public void Say() => news.Writer.TryWrite(true);
 
     /// <summary>Ends when cancelled.</summary>
@@ -44,23 +56,26 @@ internal sealed partial class Reporter(
         }
     }
 
-    // True when there is nothing to say again: it was heard, or nobody is there to hear it. Following a new primary begins with a report.
+    // True when there is nothing to say again: it was heard, or nobody is there to hear it.
     private async Task<bool> TryReportAsync(CancellationToken cancellation)
     {
-        if (catalogue.Current.PrimaryOf(site) is not { } primary || primary.Node == node)
+        if (followed is not { } primary || (catalogue.Current.PrimaryOf(site) is { } now && now.Epoch > primary.Epoch))
         {
+            // Following the new one begins with a report to it.
             return true;
         }
 
-        var now = state();
+        var held = state();
         var report = new HoldingReport
         {
             Site = site,
             Replica = node,
             Epoch = primary.Epoch,
-            Stored = ToWire(now.Stored),
-            Verified = ToWire(now.Verified?.Id ?? default),
-            Warm = ToWire(now.Warm),
+            Stored = ToWire(held.Stored),
+            Verified = ToWire(held.Verified?.Id ?? default),
+            Warm = ToWire(held.Warm),
+            Run = run,
+            Number = ++number,
         };
         try
         {

@@ -107,6 +107,16 @@ public sealed class CopiesTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task A_report_that_comes_late_does_not_undo_a_newer_one_and_a_replica_that_began_anew_is_believed()
+    {
+        role.Report("b", new ReplicaHolding(new(1, 1), default, default), "run", 2);
+        role.Report("b", new ReplicaHolding(default, default, default), "run", 1);
+        Assert.True((await WaitAsync("stored:1", TimeSpan.Zero)).Reached);
+        role.Report("b", new ReplicaHolding(default, default, default), "another", 1);
+        Assert.False((await WaitAsync("stored:1", TimeSpan.Zero)).Reached);
+    }
+
+    [Fact]
     public async Task Consistent_is_what_no_majority_of_the_voters_can_lose()
     {
         // Of three voters any two are a majority: two verified copies are enough, and the primary's is one. Stored alone protects nothing.

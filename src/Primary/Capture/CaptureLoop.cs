@@ -19,12 +19,18 @@ internal sealed partial class CaptureLoop(
     // Taken from the watcher, and not captured yet.
     private readonly TouchCollector pending = new();
     private ITreeWatcher? watcher;
+    private volatile FullLook? next;
+
+    private sealed record FullLook(long Since, TimeSpan After);
 
     /// <summary>Ends when the role is left; fails on a fault nobody foresaw.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
 
     /// <summary>Why hints are incomplete, and what helps; null when all is well.</summary>
     public string? Degraded => watcher?.Degraded;
+
+    /// <summary>When everything is looked at next, whatever the watcher says; null before it runs.</summary>
+    public DateTimeOffset? NextFull => next is { } look ? time.GetUtcNow() + (look.After - time.GetElapsedTime(look.Since)) : null;
 
     public void Start(CancellationToken leaving)
     {
@@ -53,6 +59,7 @@ internal sealed partial class CaptureLoop(
         {
             var full = time.GetTimestamp();
             var every = Jittered();
+            next = new FullLook(full, every);
             var retry = TimeSpan.Zero;
             var touched = true;
             while (true)
@@ -84,6 +91,7 @@ internal sealed partial class CaptureLoop(
                     {
                         full = began;
                         every = Jittered();
+                        next = new FullLook(full, every);
                     }
                 }
                 catch (Exception failure) when (failure is CaptureException or IOException or UnauthorizedAccessException)
