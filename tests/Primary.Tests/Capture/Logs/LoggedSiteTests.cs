@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using Mirror.Node.Configuration;
 using Mirror.Store.Logs;
@@ -28,6 +29,13 @@ public sealed class LoggedSiteTests
         Assert.False(File.Exists(Path.Combine(replica.HeadTree, "logs/app.log")));
         site.Write("logs/app.log", first + Lines(4_001, 10));
         await role.CaptureAsync(false, CancellationToken.None);
+
+        // The primary itself shows what it captured, also of a version before the segment grew.
+        var segment = new LogSegment(new LogStreamId(1, 1), EntryPath.Parse("logs/app.log"), 0).Path;
+        using var copied = new MemoryStream();
+        Assert.True(await role.TryCopyLogAsync(role.Newest!.Parent, segment, copied, CancellationToken.None));
+        Assert.Equal(first, Encoding.UTF8.GetString(copied.ToArray()));
+        Assert.False(await role.TryCopyLogAsync(role.Newest.Id, EntryPath.Parse("index.html"), copied, CancellationToken.None));
 
         // What an app on the replica logs is its own.
         await File.WriteAllTextAsync(Path.Combine(replica.HeadTree, "logs/app.log"), "a standby");
