@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Mirror.Bench.Capturing;
 using Mirror.Bench.Deltas;
 using Mirror.Bench.Kernels;
 using Mirror.Bench.Limits;
@@ -42,6 +43,7 @@ internal static class BenchCommands
             Described("stores", "Tools that keep versions of a folder: first and second version, both back, nothing changed, a rename. One workload after another, each with its table; bigfile takes up to 16 GiB with all tools.", StoresAsync),
             Thinning(),
             Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
+            Described("capture", "From a file's change to a version, and a full scan that finds nothing, by the size of the site.", (parsed, cancellation) => new CaptureBench(Options(parsed), Console.Out, Talk).RunAsync(cancellation)),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
             Described("all", "All of these, one after another: docs/benchmarks.md.", AllAsync),
