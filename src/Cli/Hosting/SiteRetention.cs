@@ -85,16 +85,16 @@ internal sealed partial class SiteRetention(SiteConfig site, VersionStore store,
 
     private static partial class Log
     {
-        [LoggerMessage(7030, LogLevel.Information, "{Site}: {Dropped} version(s) dropped by the retention policy, {Kept} kept; the history had {Before} bytes and has {After}")]
+        [LoggerMessage(7060, LogLevel.Information, "{Site}: {Dropped} version(s) dropped by the retention policy, {Kept} kept; the history had {Before} bytes and has {After}")]
         public static partial void Thinned(ILogger logger, string site, int dropped, int kept, long before, long after);
 
-        [LoggerMessage(7031, LogLevel.Information, "{Site}: {Version} has a key frame now, of {Bytes} bytes")]
+        [LoggerMessage(7061, LogLevel.Information, "{Site}: {Version} has a key frame now, of {Bytes} bytes")]
         public static partial void KeyFrame(ILogger logger, string site, string version, long bytes);
 
-        [LoggerMessage(7032, LogLevel.Warning, "{Site}: {Notice}")]
+        [LoggerMessage(7062, LogLevel.Warning, "{Site}: {Notice}")]
         public static partial void Notice(ILogger logger, string site, string notice);
 
-        [LoggerMessage(7033, LogLevel.Error, "{Site}: the history could not be thinned, and nothing of it was lost: {Reason} It is tried again")]
+        [LoggerMessage(7063, LogLevel.Error, "{Site}: the history could not be thinned, and nothing of it was lost: {Reason} It is tried again")]
         public static partial void Failed(ILogger logger, string site, string reason);
     }
 }

@@ -177,7 +177,7 @@ internal sealed partial class ScheduleLoop(
 
     private static partial class Log
     {
-        [LoggerMessage(3030, LogLevel.Warning, "{Site}: {Count} scheduled captures missed: {Why}")]
+        [LoggerMessage(3034, LogLevel.Warning, "{Site}: {Count} scheduled captures missed: {Why}")]
         public static partial void Missed(ILogger logger, string site, int count, string why);
 
         [LoggerMessage(3031, LogLevel.Error, "{Site}: the scheduled capture failed, and will be tried again within a minute: {Reason}")]

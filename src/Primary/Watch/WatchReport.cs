@@ -52,13 +52,13 @@ internal sealed partial class WatchReport(string tree, ILogger logger)
 
     private static partial class Log
     {
-        [LoggerMessage(3040, LogLevel.Information, "{Tree}: {Watcher} watches it")]
+        [LoggerMessage(3050, LogLevel.Information, "{Tree}: {Watcher} watches it")]
         public static partial void Watched(ILogger logger, string tree, string watcher);
 
-        [LoggerMessage(3041, LogLevel.Information, "{Tree}: {Watcher} watches it ({Reason})")]
+        [LoggerMessage(3051, LogLevel.Information, "{Tree}: {Watcher} watches it ({Reason})")]
         public static partial void WatchedInstead(ILogger logger, string tree, string watcher, string reason);
 
-        [LoggerMessage(3042, LogLevel.Warning, "{Tree}: changes are found by scanning only, for now: {Reason}")]
+        [LoggerMessage(3052, LogLevel.Warning, "{Tree}: changes are found by scanning only, for now: {Reason}")]
         public static partial void NotWatched(ILogger logger, string tree, string reason);
     }
 }

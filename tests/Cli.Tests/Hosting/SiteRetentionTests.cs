@@ -35,8 +35,8 @@ public sealed class SiteRetentionTests : IDisposable
 
         // The first time within a tenth of the hour, then about every hour.
         time.Advance(TimeSpan.FromMinutes(6));
-        await heard.WaitForAsync(7030).WaitAsync(patience);
-        Assert.Contains(7031, heard.Ids);
+        await heard.WaitForAsync(7060).WaitAsync(patience);
+        Assert.Contains(7061, heard.Ids);
 
         // The newest 32, and the one its epoch began with.
         Assert.Equal(SiteRetention.Recent + 1, store.Versions.Count);
@@ -55,12 +55,12 @@ public sealed class SiteRetentionTests : IDisposable
         var loop = new SiteRetention(Snapshots.Site(withApp: false) with { Retention = retention }, store, time, heard);
         await File.WriteAllTextAsync(Path.Combine(store.Directory, "thinning"), "in the way");
         await loop.RunOnceAsync(retention, CancellationToken.None);
-        Assert.Contains(7033, heard.Ids);
+        Assert.Contains(7063, heard.Ids);
 
         File.Delete(Path.Combine(store.Directory, "thinning"));
         heard.Ids.Clear();
         await loop.RunOnceAsync(retention, CancellationToken.None);
-        Assert.DoesNotContain(7033, heard.Ids);
+        Assert.DoesNotContain(7063, heard.Ids);
     }
 
     [Fact]
