@@ -331,6 +331,12 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         var captured = await hooks.AroundAsync(async () =>
         {
             await dumps.RunAsync(cancellation);
+            if (dumps.Spool is not null && !touched.Everything)
+            {
+                // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.
+                touched = touched.And(loop.TakeMore());
+            }
+
             var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled), Logs = logs };
             return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
         }, cancellation);

@@ -65,20 +65,29 @@ internal sealed class LiveSite : IAsyncDisposable
     }
 
     /// <summary>Captures and, when something changed, records: what a primary does.</summary>
-    public Task<CaptureResult> CaptureAsync(bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1) =>
-        CaptureAsync(TouchedPaths.All, allowMassDelete, time, epoch);
+    public Task<CaptureResult> CaptureAsync(bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1, BegunScan? begun = null) =>
+        CaptureAsync(TouchedPaths.All, allowMassDelete, time, epoch, begun);
 
-    public async Task<CaptureResult> CaptureAsync(TouchedPaths touched, bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1)
+    /// <param name="begun">A walk begun before; what changed since was not seen by it.</param>
+    public async Task<CaptureResult> CaptureAsync(TouchedPaths touched, bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1, BegunScan? begun = null)
     {
         await Dumps.RunAsync(CancellationToken.None);
         var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(Config.Files), Touched = touched };
-        var captured = await SiteCapture.CaptureAsync(Store, request, Store.OutboxDirectory, time ?? Later, CancellationToken.None);
+        var captured = await SiteCapture.CaptureAsync(Store, request, Store.OutboxDirectory, time ?? Later, CancellationToken.None, begun);
         if (captured.Version is { } version)
         {
             await Store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, CancellationToken.None);
         }
 
         return captured;
+    }
+
+    /// <summary>A walk of the live tree as it is now, for a capture that comes later.</summary>
+    public async Task<BegunScan> WalkAsync(TimeProvider? time = null)
+    {
+        var walk = BegunScan.Of(new CaptureSource(Root, Dumps.Spool, PathFilter.For(Config)), time ?? TimeProvider.System, CancellationToken.None);
+        await walk.FoundAsync();
+        return walk;
     }
 
     public Task<PrimaryRole> EnterAsync(ulong epoch = 1, CaptureConfig? capture = null, TimeProvider? time = null) => PrimaryRole.EnterAsync(

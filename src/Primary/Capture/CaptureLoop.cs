@@ -18,6 +18,9 @@ internal sealed partial class CaptureLoop(
 
     // Taken from the watcher, and not captured yet.
     private readonly TouchCollector pending = new();
+
+    // Taken by a capture under way.
+    private readonly TouchCollector late = new();
     private ITreeWatcher? watcher;
     private volatile FullLook? next;
 
@@ -39,6 +42,14 @@ internal sealed partial class CaptureLoop(
         // What changed before the watch stood was seen by nobody.
         pending.Everything();
         Running = RunAsync(watcher, leaving);
+    }
+
+    /// <summary>What was touched since the capture under way was called for.</summary>
+    public TouchedPaths TakeMore()
+    {
+        var more = watcher?.Take() ?? TouchedPaths.Nothing;
+        late.Add(more);
+        return more;
     }
 
     public async ValueTask DisposeAsync()
@@ -75,6 +86,7 @@ internal sealed partial class CaptureLoop(
                 }
 
                 touched = false;
+                pending.Add(late.Take());
                 pending.Add(watching.Take());
                 var due = pending.Take();
                 if (due.IsEmpty)
@@ -86,6 +98,7 @@ internal sealed partial class CaptureLoop(
                 {
                     var began = time.GetTimestamp();
                     await capture(due, leaving);
+                    late.Take();
                     retry = TimeSpan.Zero;
                     if (due.Everything)
                     {

@@ -119,10 +119,16 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     /// <summary>For many small files.</summary>
     public SourceReader OpenReader() => new(Locate);
 
-    public StatKey? Stat(EntryPath path)
+    /// <summary>What an open file is, under the path it has here.</summary>
+    public ScannedEntry Describe(FileStream file, EntryPath path) => TreeScanner.Describe(Locate(path).Tree, file.SafeFileHandle, path);
+
+    /// <summary>False when there is no file (any more): then what stands there instead, if anything.</summary>
+    public bool IsFile(EntryPath path, out Entry? instead)
     {
         var (tree, relative) = Locate(path);
-        return TreeScanner.Stat(tree, relative);
+        instead = TreeScanner.Look(tree, relative)?.Entry;
+        instead = instead is null ? null : instead with { Path = path };
+        return instead is { Type: EntryType.File };
     }
 
     /// <summary>Where the spool has a dump of a version.</summary>

@@ -7,17 +7,18 @@ using Mirror.Store.Tree;
 namespace Mirror.Primary.Capture;
 
 /// <param name="Signature">Kept for contents worth a delta next time; null for small ones.</param>
-internal readonly record struct ReadContent(ContentHash Hash, long Size, StatKey Stat, BlockSignature? Signature, bool Unstable);
+/// <param name="Anew">What is there, when it is not what was found before: the file that was read, or what stands in its place (and has no content).</param>
+internal readonly record struct ReadContent(ContentHash Hash, long Size, StatKey Stat, BlockSignature? Signature, bool Unstable, Entry? Anew = null);
 
 /// <summary>
 /// Reads a changed file once (a small one is read for it) and puts its content into the pack, as a delta from the signed old content where there is one. A content the receiver already has, or
 /// that the pack already brings, is not written: so moves and copies cost their names. A file that changes while it is read is read again; if it never holds
-/// still, what was read last stands (with its own hash) and is flagged.
+/// still, what was read last stands (with its own hash) and is flagged. A file that was replaced brings its own metadata: never one file's content under the mode of another.
 /// </summary>
 /// <param name="settled">A file touched (ctime) since is read twice before it is believed that it held still.</param>
 internal sealed class ContentReader(CaptureSource source, PackWriter writer, BlockKey key, Func<ContentHash, Stream?> openBasis, Func<ContentHash, bool> isKnown, long settled)
 {
-    public const int Attempts = 3;
+    private const int attempts = 3;
 
     /// <summary>Below this a signature costs more than it saves: the content is sent whole, compressed.</summary>
     private const int signedLength = 16 << 10;
@@ -25,31 +26,35 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
     /// <returns>Null when the file is gone.</returns>
     public async Task<ReadContent?> ReadAsync(ScannedEntry scanned, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
     {
+        var path = scanned.Entry.Path;
         var before = scanned.Stat;
         for (var attempt = 1; ; attempt++)
         {
             ReadContent content;
+            ScannedEntry now;
             try
             {
-                content = await ReadOnceAsync(scanned.Entry.Path, oldHash, basis, sizeIsKnown, cancellation);
+                await using var file = source.OpenRead(path);
+                content = await ReadOnceAsync(file, oldHash, basis, sizeIsKnown, cancellation);
+                now = source.Describe(file, path);
             }
             catch (FileNotFoundException)
             {
                 return null;
             }
-
-            if (source.Stat(scanned.Entry.Path) is not { } after)
+            catch (IOException) when (!source.IsFile(path, out _))
             {
-                return null;
+                // A directory is told by the next capture, with what is in it.
+                return !source.IsFile(path, out var instead) && instead is { Type: not EntryType.Directory } ? new ReadContent(default, 0, default, null, false, instead) : null;
             }
 
-            var held = after == before && content.Size == after.Size && (after.CtimeNs < settled || await IsStillAsync(scanned.Entry.Path, content.Hash, after, cancellation));
-            if (held || attempt == Attempts)
+            var held = now.Stat == before && content.Size == now.Stat.Size && (now.Stat.CtimeNs < settled || await IsStillAsync(path, content.Hash, now.Stat, cancellation));
+            if (held || attempt == attempts)
             {
-                return content with { Stat = after, Unstable = !held };
+                return content with { Stat = now.Stat, Unstable = !held, Anew = now.Stat == scanned.Stat ? null : now.Entry };
             }
 
-            before = after;
+            before = now.Stat;
         }
     }
 
@@ -59,10 +64,11 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
         try
         {
             await using var file = source.OpenRead(path);
-            return ContentHash.From(await SHA256.HashDataAsync(file, cancellation)) == hash && source.Stat(path) == stat;
+            return ContentHash.From(await SHA256.HashDataAsync(file, cancellation)) == hash && source.Describe(file, path).Stat == stat;
         }
-        catch (FileNotFoundException)
+        catch (IOException)
         {
+            // Gone, or something else stands there: the next attempt tells.
             return false;
         }
     }
@@ -90,13 +96,12 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
             await blob.CompleteAsync(file.Hash, basis is null ? default : oldHash, content.Length);
         }
 
-        return new ReadContent(file.Hash, content.Length, file.Stat, signature, Unstable: !file.Held);
+        return new ReadContent(file.Hash, content.Length, file.Found.Stat, signature, Unstable: false);
     }
 
     private async Task<ReadContent> ReadOnceAsync(
-        EntryPath path, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
+        FileStream file, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
     {
-        await using var file = source.OpenRead(path);
         if (sizeIsKnown)
         {
             // Most likely a move or a copy: knowing it again settles it, and only a surprise is read twice.

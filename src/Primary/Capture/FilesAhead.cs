@@ -7,13 +7,12 @@ using Mirror.Store.Tree;
 namespace Mirror.Primary.Capture;
 
 /// <summary>A small file, read. Its bytes are good until the next one is asked for.</summary>
-/// <param name="Content">Null: the file is gone, or grew past what is held (then <paramref name="IsTooLong"/>).</param>
-/// <param name="Held">It was the same before and after it was read.</param>
-internal readonly record struct FileAhead(ScannedEntry Found, ReadOnlyMemory<byte>? Content, bool IsTooLong, ContentHash Hash, StatKey Stat, bool Held);
+/// <param name="Content">Null: the file is gone, or is not what was found any more (then <paramref name="MovedOn"/>).</param>
+internal readonly record struct FileAhead(ScannedEntry Found, ReadOnlyMemory<byte>? Content, bool MovedOn, ContentHash Hash);
 
 /// <summary>
 /// Reads and hashes small files on another thread, in the order in which they will be asked for, while this one writes the pack: two thirds of the work on a tree of
-/// many files. A file that changes while it is read is read again, a few times. At most four batches of 2 MiB are in memory.
+/// many files. What was touched since it was found is left to <see cref="ContentReader"/>. At most four batches of 2 MiB are in memory.
 /// </summary>
 internal sealed class FilesAhead : IAsyncDisposable
 {
@@ -30,10 +29,10 @@ internal sealed class FilesAhead : IAsyncDisposable
     private int next;
 
     /// <param name="settled">A file touched (ctime) since is read twice before it is believed that it held still.</param>
-    public FilesAhead(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, long settled, CancellationToken cancellation)
+    public FilesAhead(CaptureSource source, IReadOnlyList<ScannedEntry> files, long settled, CancellationToken cancellation)
     {
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        reading = Task.Run(() => ReadAllAsync(source, files, attempts, settled, stop.Token), CancellationToken.None);
+        reading = Task.Run(() => ReadAllAsync(source, files, settled, stop.Token), CancellationToken.None);
     }
 
     /// <summary>The next file, in the order of the list.</summary>
@@ -70,7 +69,7 @@ internal sealed class FilesAhead : IAsyncDisposable
         stop.Dispose();
     }
 
-    private async Task ReadAllAsync(CaptureSource source, IReadOnlyList<ScannedEntry> files, int attempts, long settled, CancellationToken cancellation)
+    private async Task ReadAllAsync(CaptureSource source, IReadOnlyList<ScannedEntry> files, long settled, CancellationToken cancellation)
     {
         Batch? batch = null;
         try
@@ -86,7 +85,7 @@ internal sealed class FilesAhead : IAsyncDisposable
                 }
 
                 batch ??= new Batch();
-                batch.Read(reader, found, attempts, settled);
+                batch.Read(reader, found, settled);
             }
 
             if (batch is not null)
@@ -113,52 +112,50 @@ internal sealed class FilesAhead : IAsyncDisposable
         /// <summary>With a byte more, so that one that grew shows.</summary>
         public bool HasRoomFor(ScannedEntry found) => Files.Count < batchFiles && used + found.Stat.Size < buffer.Length;
 
-        public void Read(SourceReader reader, ScannedEntry found, int attempts, long settled)
+        public void Read(SourceReader reader, ScannedEntry found, long settled)
         {
-            var before = found.Stat;
-            for (var attempt = 1; ; attempt++)
+            var room = buffer.AsSpan(used, Math.Min(MaxLength + 1, buffer.Length - used));
+            int? length;
+            StatKey after;
+            try
             {
-                var room = buffer.AsSpan(used, Math.Min(MaxLength + 1, buffer.Length - used));
-                if (reader.Read(found.Entry.Path, room, out var after) is not { } length)
-                {
-                    Files.Add(new FileAhead(found, null, false, default, default, false));
-                    return;
-                }
-
-                var held = after == before && length == after.Size;
-                if (held && after.CtimeNs >= settled)
-                {
-                    // Stamps are coarse: a write during the reading need not show in them. It shows in the content.
-                    Span<byte> first = stackalloc byte[SHA256.HashSizeInBytes];
-                    SHA256.HashData(room[..length], first);
-                    if (reader.Read(found.Entry.Path, room, out var again) is not { } secondLength)
-                    {
-                        Files.Add(new FileAhead(found, null, false, default, default, false));
-                        return;
-                    }
-
-                    Span<byte> second = stackalloc byte[SHA256.HashSizeInBytes];
-                    SHA256.HashData(room[..secondLength], second);
-                    held = again == after && first.SequenceEqual(second);
-                    (after, length) = (again, secondLength);
-                }
-
-                if (!held && attempt < attempts)
-                {
-                    before = after;
-                    continue;
-                }
-
-                if (length == room.Length)
-                {
-                    Files.Add(new FileAhead(found, null, true, default, after, false));
-                    return;
-                }
-
-                var content = buffer.AsMemory(used, length);
-                used += length;
-                Files.Add(new FileAhead(found, content, false, ContentHash.From(SHA256.HashData(content.Span)), after, held));
+                length = reader.Read(found.Entry.Path, room, out after);
+            }
+            catch (IOException)
+            {
+                // Something else stands there, perhaps: who looks again can tell, or meets the fault again.
+                Files.Add(new FileAhead(found, null, true, default));
                 return;
+            }
+
+            if (length is not { } whole || after != found.Stat || whole != after.Size)
+            {
+                Files.Add(new FileAhead(found, null, MovedOn: length is not null, default));
+                return;
+            }
+
+            var content = buffer.AsMemory(used, whole);
+            var hash = ContentHash.From(SHA256.HashData(content.Span));
+            if (after.CtimeNs >= settled && !IsStill(reader, found, room, hash))
+            {
+                Files.Add(new FileAhead(found, null, MovedOn: true, default));
+                return;
+            }
+
+            used += whole;
+            Files.Add(new FileAhead(found, content, false, hash));
+        }
+
+        /// <summary>Stamps are coarse: a write during the reading need not show in them. It shows in the content.</summary>
+        private static bool IsStill(SourceReader reader, ScannedEntry found, Span<byte> room, ContentHash hash)
+        {
+            try
+            {
+                return reader.Read(found.Entry.Path, room, out var again) is { } length && again == found.Stat && ContentHash.From(SHA256.HashData(room[..length])) == hash;
+            }
+            catch (IOException)
+            {
+                return false;
             }
         }
 

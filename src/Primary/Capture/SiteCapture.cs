@@ -67,6 +67,9 @@ public sealed record CaptureRequest(
 /// </summary>
 public static class SiteCapture
 {
+    /// <summary>Where files come and go all the time, some are always missed; the next capture has them.</summary>
+    private const int mostLooks = 3;
+
     /// <param name="packDirectory">Where the pack is put, as <c>FROM-TO.pack</c>, by a rename after fsync.</param>
     /// <param name="begun">A walk of the request's tree under way; null: it is walked now.</param>
     /// <exception cref="CaptureException"/>
@@ -87,12 +90,21 @@ public static class SiteCapture
         {
             TreeChanges changes;
             VersionRecord version;
-            var scanned = await scan.FoundAsync();
-            request.Guards.RequireMounted(request.Tree, request.Filter);
-            await using (var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16))
+            SourceScan scanned;
+            for (var look = 1; ; look++)
             {
+                scanned = await scan.FoundAsync();
+                request.Guards.RequireMounted(request.Tree, request.Filter);
+                await using var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16);
                 await using var writer = new PackWriter(output, header);
                 changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete ? null : request.Guards, scan.At, cancellation);
+                if (changes.Vanished.Count > 0 && look < mostLooks)
+                {
+                    // Perhaps it was renamed to where the walk had been already, and would be in this version under neither name.
+                    scan = head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, request.Touched.WithBeside(changes.Vanished), store, time, cancellation);
+                    continue;
+                }
+
                 if (head is not null && changes.Delta.IsEmpty)
                 {
                     File.Delete(pending);
@@ -102,6 +114,7 @@ public static class SiteCapture
                 version = VersionOf(store, head, id, scan.At, request, changes.Manifest);
                 await writer.CompleteAsync(version, PackChanges.Between(known.Manifest, changes.Delta), cancellation);
                 output.Flush(flushToDisk: true);
+                break;
             }
 
             var pack = Path.Combine(packDirectory, PackName(header.From, id));

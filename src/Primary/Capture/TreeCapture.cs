@@ -14,7 +14,11 @@ internal sealed record TreeChanges(
     IReadOnlyDictionary<ContentHash, BlockSignature> Signatures,
     int FilesRead,
     IReadOnlyList<EntryPath> Unstable,
-    IReadOnlyList<EntryPath> Unsettled);
+    IReadOnlyList<EntryPath> Unsettled)
+{
+    /// <summary>Files that were found and were gone when they were to be read: deleted, or renamed to where nobody looked any more.</summary>
+    public IReadOnlyList<EntryPath> Vanished { get; init; } = [];
+}
 
 /// <summary>What is remembered of the tree as it was last captured.</summary>
 /// <param name="OpenBasis">Opens an old content that is still at hand, at its start and seekable; null for nearly all.</param>
@@ -59,6 +63,7 @@ internal static class TreeCapture
         var signatures = new Dictionary<ContentHash, BlockSignature>();
         var unstable = new List<EntryPath>();
         var unsettled = new List<EntryPath>();
+        var vanished = new List<EntryPath>();
         var filesRead = 0;
 
         var unread = new ContentHash?[scanned.Count];
@@ -79,7 +84,7 @@ internal static class TreeCapture
             }
         }
 
-        await using var ahead = new FilesAhead(source, small, ContentReader.Attempts, settled, cancellation);
+        await using var ahead = new FilesAhead(source, small, settled, cancellation);
         for (var i = 0; i < scanned.Count; i++)
         {
             cancellation.ThrowIfCancellationRequested();
@@ -96,14 +101,15 @@ internal static class TreeCapture
             {
                 if (leaders.TryGetValue(leader, out var first))
                 {
-                    entries.Add(entry with { Hash = first.Hash, Size = first.Size, Unstable = first.Unstable, MtimeUnixNs = first.MtimeUnixNs });
+                    entries.Add(first with { Path = entry.Path, HardlinkOf = first.Path });
                     continue;
                 }
 
-                // The group's first path vanished after the walk; its content is this one's own.
+                // The group's first path vanished after the walk, or is another file by now: this one is the first.
                 entry = entry with { HardlinkOf = null };
             }
 
+            var isSame = true;
             if (unread[i] is { } hash)
             {
                 entry = entry with { Hash = hash };
@@ -114,17 +120,24 @@ internal static class TreeCapture
                 var (oldHash, basis) = bases.Find(found, old);
                 var file = found.Entry is { HardlinkOf: null, Size: <= FilesAhead.MaxLength } ? await ahead.NextAsync(cancellation) : default;
                 var read = file.Content is not null ? await reader.TakeAsync(file, oldHash, basis, cancellation)
-                    : file.Found is null || file.IsTooLong ? await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Value.Contains(entry.Size), cancellation)
+                    : file.Found is null || file.MovedOn ? await reader.ReadAsync(found, oldHash, basis, old is null && knownSizes.Value.Contains(entry.Size), cancellation)
                     : null;
                 if (read is not { } content)
                 {
+                    vanished.Add(entry.Path);
+                    continue;
+                }
+
+                if (content.Anew is { Type: not EntryType.File } instead)
+                {
+                    entries.Add(instead);
                     continue;
                 }
 
                 filesRead++;
-                entry = entry with { Hash = content.Hash, Size = content.Size, MtimeUnixNs = content.Stat.MtimeNs, Unstable = content.Unstable };
-                // What else is said of it was seen by the walk: when it was touched since, only another look tells all of it.
-                if (content.Stat.CtimeNs < settled && content.Stat == found.Stat)
+                isSame = content.Stat.Inode == found.Stat.Inode && content.Stat.Device == found.Stat.Device;
+                entry = (content.Anew ?? entry) with { Hash = content.Hash, Size = content.Size, MtimeUnixNs = content.Stat.MtimeNs, Unstable = content.Unstable };
+                if (content.Stat.CtimeNs < settled && !content.Unstable)
                 {
                     stats[entry.Path] = content.Stat;
                 }
@@ -150,12 +163,16 @@ internal static class TreeCapture
                 entry = old;
             }
 
-            leaders[entry.Path] = entry;
+            if (isSame)
+            {
+                leaders[found.Entry.HardlinkOf ?? entry.Path] = entry;
+            }
+
             entries.Add(entry);
         }
 
         var (manifest, delta) = known.Manifest.Become(WithoutOrphans(entries), before);
-        return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable, unsettled);
+        return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable, unsettled) { Vanished = vanished };
     }
 
     /// <summary>A ctime (ns since 1970) before this one is older than all that can happen during a capture that began then.</summary>

@@ -18,5 +18,10 @@ public sealed record TouchedPaths(bool Everything, IReadOnlySet<EntryPath> Paths
     /// <summary>These as well.</summary>
     public TouchedPaths With(IReadOnlyCollection<EntryPath> more) => Everything || more.Count == 0 ? this : this with { Paths = Paths.Concat(more).ToHashSet() };
 
+    /// <summary>And all that lies beside these.</summary>
+    public TouchedPaths WithBeside(IReadOnlyCollection<EntryPath> more) => Everything ? this : this with { Subtrees = Subtrees.Concat(more.Select(static path => path.Parent)).ToHashSet() };
+
+    public TouchedPaths And(TouchedPaths more) => Everything || more.Everything ? All : more.IsEmpty ? this : new(false, Paths.Concat(more.Paths).ToHashSet(), Subtrees.Concat(more.Subtrees).ToHashSet());
+
     public bool IsEmpty => !Everything && Paths.Count == 0 && Subtrees.Count == 0;
 }

@@ -69,7 +69,7 @@ public sealed class TouchedScan(Manifest known, Func<ulong, ulong, EntryPath?> p
         return new TouchedTree(look.Result([.. found.OrderBy(pair => pair.Key).Select(pair => pair.Value)]), [.. replaced.Values]);
     }
 
-    private static LookedAt? LookAt(TreeHandle tree, TreeLook look, EntryPath path)
+    internal static LookedAt? LookAt(TreeHandle tree, TreeLook look, EntryPath path)
     {
         var directory = tree.OpenDirectory(path.Parent.Bytes, Posix.PathOnly);
         if (directory is -Errno.NotFound or -Errno.NotDirectory or -Errno.TooManyLinks)

@@ -40,6 +40,14 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
         return new ScannedEntry(Describe(EntryPath.Root, EntryType.Directory, stat, [], attributes), stat.Key);
     }
 
+    /// <summary>An open file, whatever name it has by now.</summary>
+    public ScannedEntry LookAtOpen(int descriptor, EntryPath path)
+    {
+        PosixError.Check(Posix.Stat(descriptor, out FileStat stat), "look at", tree.Root, path);
+        PosixError.Check(xattrs.Read(descriptor, out var attributes), "read the attributes of", tree.Root, path);
+        return new ScannedEntry(Describe(path, EntryType.File, stat, [], attributes), stat.Key) { BornNs = stat.BornNs };
+    }
+
     /// <summary>Null when there is nothing to tell: it vanished, is left out, is skipped, or cannot be read (then <see cref="Unreadable"/> says so).</summary>
     /// <param name="directory">Open directory that the name is in.</param>
     /// <exception cref="IOException">/proc is not mounted.</exception>

@@ -40,6 +40,25 @@ public static class TreeScanner
         return TreeWalk.Whole(tree, exclude, cancellation);
     }
 
+    /// <summary>One path as it is now; null when it is gone, or by rule no part of a version.</summary>
+    /// <exception cref="UnauthorizedAccessException">It may not be looked at.</exception>
+    public static ScannedEntry? Look(string root, EntryPath path)
+    {
+        using var tree = new TreeHandle(root);
+        var look = new TreeLook(tree, static (_, _) => false);
+        look.LookAtRoot();
+        var now = TouchedScan.LookAt(tree, look, path);
+        return look.Unreadable is [var why, ..] ? throw new UnauthorizedAccessException($"Cannot look at \"{root}/{path}\": {why.Reason}.") : now?.Entry;
+    }
+
+    /// <summary>What an open file is: the metadata that belong to the content that is read from it, whatever was renamed to its path meanwhile.</summary>
+    /// <param name="path">What it is to be called.</param>
+    public static ScannedEntry Describe(string root, SafeFileHandle file, EntryPath path)
+    {
+        using var tree = new TreeHandle(root);
+        return new TreeLook(tree, static (_, _) => false).LookAtOpen((int)file.DangerousGetHandle(), path);
+    }
+
     /// <summary>Opens a regular file of the tree for reading, by its byte path, without following links.</summary>
     /// <exception cref="FileNotFoundException">It is gone.</exception>
     /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
