@@ -79,8 +79,8 @@ public static class SiteCapture
         var began = time.GetTimestamp();
         request.Guards.RequireMounted(request.Tree, request.Filter);
         var source = new CaptureSource(request.Tree, request.Spool, request.Filter, request.Logs, request.Epoch);
-        var scan = begun ?? (store.Head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, request.Touched, store, time, cancellation));
         var head = store.Head;
+        var scan = begun ?? Look(request.Touched);
         var id = NextId(head, request.Epoch);
         var bases = request.Spool is null ? null : new DumpBases(request.Spool);
         var known = new KnownTree(store.HeadManifest, store.StatKeys, store.FindSignature, hash => bases?.Open(hash), store.BlockKey);
@@ -97,11 +97,21 @@ public static class SiteCapture
                 request.Guards.RequireMounted(request.Tree, request.Filter);
                 await using var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16);
                 await using var writer = new PackWriter(output, header);
-                changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete ? null : request.Guards, scan.At, cancellation);
+                try
+                {
+                    changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete ? null : request.Guards, scan.At, cancellation);
+                }
+                catch (InvalidDataException) when (look < mostLooks)
+                {
+                    // What was found at one time and another makes no tree: the tree changed under the look.
+                    scan = Look(TouchedPaths.All);
+                    continue;
+                }
+
                 if (changes.Vanished.Count > 0 && look < mostLooks)
                 {
                     // Perhaps it was renamed to where the walk had been already, and would be in this version under neither name.
-                    scan = head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, request.Touched.WithBeside(changes.Vanished), store, time, cancellation);
+                    scan = Look(request.Touched.WithBeside(changes.Vanished));
                     continue;
                 }
 
@@ -122,6 +132,11 @@ public static class SiteCapture
             bases?.Keep(changes.Manifest, changes.StatKeys);
             return Result(version, pack, changes, scanned);
         }
+        catch (InvalidDataException failure)
+        {
+            File.Delete(pending);
+            throw new CaptureException($"The tree {request.Tree} changed so fast that nothing whole was seen of it ({failure.Message}). Nothing was recorded; the next capture looks again.", failure);
+        }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
         {
             File.Delete(pending);
@@ -133,6 +148,8 @@ public static class SiteCapture
             File.Delete(pending);
             throw;
         }
+
+        BegunScan Look(TouchedPaths touched) => head is null ? BegunScan.Of(source, time, cancellation) : BegunScan.Of(source, touched, store, time, cancellation);
 
         CaptureResult Result(VersionRecord? version, string? pack, TreeChanges changes, SourceScan scanned) => new(
             version, pack, changes.Delta, changes.StatKeys, changes.Signatures, changes.FilesRead, changes.Unstable, time.GetElapsedTime(began))
