@@ -33,7 +33,7 @@ public sealed class CommandLineTests
         var help = await MirrorProgram.RunAsync("save", "--help");
 
         Assert.Equal(ExitCode.Ok, help.Code);
-        Assert.Contains("Example: mirror save /srv/wiki --store /backup/wiki", help.Output, StringComparison.Ordinal);
+        Assert.Contains("Examples: mirror save /srv/wiki --store /backup/wiki", help.Output, StringComparison.Ordinal);
     }
 
     [Theory]
