@@ -179,7 +179,8 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
     private ScannedEntry Told(LookedAt found)
     {
         var told = found.Entry;
-        if (found.Shared)
+        // A directory that is met twice was moved meanwhile.
+        if (found.Shared && told.Entry.Type != EntryType.Directory)
         {
             if (groupLeaders.TryGetValue(told.Stat.Inode, out var leader) && leader.Entry.Type == told.Entry.Type)
             {

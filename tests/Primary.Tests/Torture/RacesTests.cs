@@ -1,5 +1,6 @@
 using Mirror.Primary.Capture;
 using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
 using Mirror.Testing;
 using Mirror.Testing.Trees;
 
@@ -97,5 +98,27 @@ public sealed class RacesTests
         var replica = await site.ReplicaAsync();
         await LiveSite.StageAsync(replica, captured.Pack!);
         Assert.NotNull(replica.HeadManifest.FindContent(ContentHash.From(System.Security.Cryptography.SHA256.HashData(content))));
+    }
+
+    [Fact]
+    public async Task A_directory_that_is_met_at_two_places_because_it_moved_is_no_link_of_itself()
+    {
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("a/dir/in/file", "x").Directory("z"));
+        var inner = EntryPath.Parse("a/dir/in/file");
+
+        await site.CaptureAsync();
+        var look = new TouchedScan(site.Store.HeadManifest, static (_, _) => null).Look(site.Root, [], [EntryPath.Parse("a"), EntryPath.Parse("z")], (path, _) =>
+        {
+            if (path == inner)
+            {
+                RawCalls.Rename(Path.Combine(site.Root, "a/dir"), Path.Combine(site.Root, "z/dir"));
+            }
+
+            return false;
+        }, CancellationToken.None);
+
+        Assert.Contains(look.Scan.Entries, static found => found.Entry.Path.ToString() == "a/dir");
+        Assert.Contains(look.Scan.Entries, static found => found.Entry.Path.ToString() == "z/dir");
+        Assert.All(look.Scan.Entries, static found => Assert.Null(found.Entry.HardlinkOf));
     }
 }
