@@ -288,7 +288,10 @@ internal sealed class RandomOperations
             return false;
         }
 
+        // The first name is touched as well: nobody hears of it when something is written through a second one that is gone again before anybody looks.
+        var before = TreeScanner.Stat(root, EntryPath.Parse(existing))!.Value;
         RawCalls.Link(In(existing), At(path));
+        RawCalls.SetModified(At(existing), before.MtimeNs);
         files.Add(path);
         return true;
     }

@@ -21,6 +21,8 @@ public sealed class RandomOperationsTests(ITestOutputHelper output)
     /// <summary>Operations that run beside one capture.</summary>
     private const int batch = 400;
 
+    private const int patienceMinutes = 30;
+
     [Fact]
     public async Task Captures_while_everything_changes_are_whole_and_the_last_one_is_identical()
     {
@@ -56,6 +58,56 @@ public sealed class RandomOperationsTests(ITestOutputHelper output)
         Assert.True(refused.Count <= operations / batch / 4, string.Join("\n", refused.Take(10)));
         Assert.All(refused, static message => Assert.Contains("cannot be read", message, StringComparison.Ordinal));
         await follower.RestoreSomeAsync(seed);
+    }
+
+    /// <summary>The same by the role, which hears of changes: when it has captured what was written last of all, it has missed nothing that was written before.</summary>
+    [Fact]
+    public async Task What_a_primary_hears_of_is_everything_that_happened()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(patienceMinutes));
+        await using var site = await LiveSite.MakeAsync();
+        var chaos = new Chaos(site);
+        var follower = new Follower(site, await site.ReplicaAsync(), walked: false);
+        await using var role = await site.EnterAsync();
+        var work = Task.Run(async () =>
+        {
+            for (var done = 0; done < operations / 2; done += batch)
+            {
+                var seen = role.Newest?.Id ?? default;
+                chaos.Work(batch);
+                if (done % (10 * batch) == 0)
+                {
+                    await role.NewerThanAsync(seen, limit.Token);
+                }
+            }
+
+            site.Write("last of all", "here");
+        });
+        _ = work.ContinueWith(_ => limit.Cancel(), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = role.Watching.ContinueWith(
+            fault =>
+            {
+                output.WriteLine($"The primary captures no more: {fault.Exception}");
+                limit.Cancel();
+            },
+            CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        var last = EntryPath.Parse("last of all");
+        while (site.Store.HeadManifest.Find(last) is null || !follower.IsUpToDate(role))
+        {
+            if (follower.IsUpToDate(role))
+            {
+                await role.NewerThanAsync(follower.Replica.Head?.Id ?? default, limit.Token);
+            }
+
+            await follower.TakeAsync(role);
+        }
+
+        await work;
+        output.WriteLine($"seed {seed}: {chaos}; {follower}");
+        Identical.Assert(site.Root, follower.Replica.HeadTree);
+
+        // What nobody heard of, a look at everything would find.
+        Assert.Null(await role.CaptureAsync(allowMassDelete: false, limit.Token));
     }
 
     /// <summary>What happens to the live tree, and what must never be in a version of it.</summary>
@@ -117,11 +169,21 @@ public sealed class RandomOperationsTests(ITestOutputHelper output)
 
         public VersionStore Replica => replica;
 
+        public bool IsUpToDate(PrimaryRole role) => role.Newest is not { } newest || newest.Id == replica.Head?.Id;
+
         public async Task TakeAsync(CaptureResult captured)
         {
             if (captured.Pack is { } pack)
             {
                 await TakeAsync(pack);
+            }
+        }
+
+        public async Task TakeAsync(PrimaryRole role)
+        {
+            while (role.TryNext(replica.Head?.Id ?? default, replica.Head?.Root ?? default, out _) is { } pack)
+            {
+                await TakeAsync(pack.Path);
             }
         }
 
