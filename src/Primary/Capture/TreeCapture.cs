@@ -47,7 +47,8 @@ internal static class TreeCapture
         CaptureSource source, SourceScan scan, KnownTree known, PackWriter writer, CaptureGuards? guards, DateTimeOffset began, CancellationToken cancellation)
     {
         var settled = SettledBefore(began);
-        var (scanned, before) = (scan.Entries, scan.Replaced ?? known.Manifest.Entries);
+        var vanished = new List<EntryPath>();
+        var (scanned, before) = (WithoutOrphans(scan.Entries, vanished), scan.Replaced ?? known.Manifest.Entries);
         var olds = Matched(scanned, before);
         if (guards is not null)
         {
@@ -63,7 +64,6 @@ internal static class TreeCapture
         var signatures = new Dictionary<ContentHash, BlockSignature>();
         var unstable = new List<EntryPath>();
         var unsettled = new List<EntryPath>();
-        var vanished = new List<EntryPath>();
         var filesRead = 0;
 
         var unread = new ContentHash?[scanned.Count];
@@ -93,6 +93,12 @@ internal static class TreeCapture
             var old = olds[i];
             if (entry.Type != EntryType.File)
             {
+                if (entry.Type != EntryType.Directory)
+                {
+                    entry = entry with { HardlinkOf = leaders.TryGetValue(entry.HardlinkOf ?? entry.Path, out var one) ? one.Path : null };
+                    leaders.TryAdd(found.Entry.HardlinkOf ?? entry.Path, entry);
+                }
+
                 entries.Add(entry);
                 continue;
             }
@@ -171,7 +177,7 @@ internal static class TreeCapture
             entries.Add(entry);
         }
 
-        var (manifest, delta) = known.Manifest.Become(WithoutOrphans(entries), before);
+        var (manifest, delta) = known.Manifest.Become(entries, before);
         return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable, unsettled) { Vanished = vanished };
     }
 
@@ -219,14 +225,15 @@ internal static class TreeCapture
 
     private static bool IsOfSite(EntryPath path) => !path.IsRoot && !CaptureSource.IsReserved(path);
 
-    // A directory that vanished between the walk and the reading takes what was seen in it along.
-    private static List<Entry> WithoutOrphans(List<Entry> entries)
+    // A directory that vanished, or was moved, between two looks takes what was seen in it along. Before anything is made of that: it may lead a group of links.
+    private static List<ScannedEntry> WithoutOrphans(IReadOnlyList<ScannedEntry> scanned, List<EntryPath> orphans)
     {
         // In manifest order the directories on the way to an entry are the last ones seen.
         var above = new Stack<EntryPath>();
-        var kept = new List<Entry>(entries.Count);
-        foreach (var entry in entries)
+        var kept = new List<ScannedEntry>(scanned.Count);
+        foreach (var found in scanned)
         {
+            var entry = found.Entry;
             while (above.TryPeek(out var directory) && !entry.Path.IsWithin(directory))
             {
                 above.Pop();
@@ -234,6 +241,7 @@ internal static class TreeCapture
 
             if (!entry.Path.IsRoot && !(above.TryPeek(out var parent) && entry.Path.IsChildOf(parent)))
             {
+                orphans.Add(entry.Path);
                 continue;
             }
 
@@ -242,7 +250,7 @@ internal static class TreeCapture
                 above.Push(entry.Path);
             }
 
-            kept.Add(entry);
+            kept.Add(found);
         }
 
         return kept;
