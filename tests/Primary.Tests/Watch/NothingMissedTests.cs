@@ -64,7 +64,7 @@ public sealed class NothingMissedTests : IDisposable
         var followed = new FollowedTree(root);
         followed.Follow(TouchedPaths.All);
         await WhileFollowingAsync(watcher, followed, () => Shell.Run("""cp -r "$1" "$2/copy" """, files["from"], root));
-        Assert.Equal(1, followed.FullLooks);
+        Assert.InRange(followed.FullLooks, 1, 2);
         followed.IsTheTreeAsItIs();
     }
 
@@ -86,7 +86,7 @@ public sealed class NothingMissedTests : IDisposable
                 File.AppendAllText($"{directory}/file", "more");
             }
         });
-        Assert.Equal(1, followed.FullLooks);
+        Assert.InRange(followed.FullLooks, 1, 2);
         followed.IsTheTreeAsItIs();
     }
 
@@ -101,8 +101,8 @@ public sealed class NothingMissedTests : IDisposable
         await WhileFollowingAsync(watcher, followed, () => Operate(new Random(Seed), 20_000));
         followed.IsTheTreeAsItIs();
 
-        // With inotify a directory may be moved on before it is found where it was; then everything is looked at for once, and this has to stay rare.
-        Assert.InRange(followed.FullLooks, 1, kind == WatchKinds.Fanotify ? 1 : 1 + (followed.Looks / 5));
+        // A directory may be moved on before it is found where it was, and who looks slowly may leave more than is kept: then everything is looked at for once, and this has to stay rare.
+        Assert.InRange(followed.FullLooks, 1, 2 + (followed.Looks / 5));
     }
 
     [Theory]
