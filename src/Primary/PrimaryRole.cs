@@ -326,60 +326,6 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
     }
 
-    private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
-    {
-        var captured = await hooks.AroundAsync(async () =>
-        {
-            await dumps.RunAsync(cancellation);
-            if (dumps.Spool is not null && !touched.Everything)
-            {
-                // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.
-                touched = touched.And(loop.TakeMore());
-            }
-
-            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled), Logs = logs };
-            return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
-        }, cancellation);
-        foreach (var mount in captured.MountPoints.Where(mountsSaid.Add))
-        {
-            Log.OtherFileSystem(logger, site.Name, mount.ToString());
-        }
-
-        if (captured.Version is not { } version)
-        {
-            if (captured.FilesRead > 0)
-            {
-                // Touched, read, and as before: once is enough.
-                await store.RememberSourceAsync(captured.StatKeys, captured.Signatures, CancellationToken.None);
-            }
-
-            unsettled = captured.Unsettled;
-            MarkLogs();
-            return null;
-        }
-
-        var from = (Id: version.Parent, Root: store.Head?.Root ?? default);
-        await store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, CancellationToken.None);
-        unsettled = captured.Unsettled;
-        var pack = new OutboxPack(from.Id, from.Root, version.Id, version.Root, captured.Pack!, new FileInfo(captured.Pack!).Length);
-        outbox.Add(pack);
-        published = version;
-        Log.Captured(logger, site.Name, version.Id.ToString(), captured.Delta.Put.Count, captured.Delta.Removed.Count, pack.Length, captured.Took.TotalMilliseconds);
-        foreach (var path in captured.Unstable)
-        {
-            Log.Unstable(logger, site.Name, path.ToString());
-        }
-
-        if (captured.Twins.Count > 0)
-        {
-            Log.Twins(logger, site.Name, captured.Twins.Count, captured.TwinsText);
-        }
-
-        MarkLogs();
-        SignalChange();
-        return version;
-    }
-
     private void SignalChange() =>
         Interlocked.Exchange(ref changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
