@@ -19,7 +19,7 @@ public sealed class MariaDbServer : IAsyncDisposable
         this.process = process;
     }
 
-    private string Socket => directory["socket"];
+    public string Socket => directory["socket"];
 
     public static async Task<MariaDbServer> StartAsync()
     {
