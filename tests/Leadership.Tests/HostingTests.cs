@@ -15,10 +15,10 @@ namespace Mirror.Leadership.Tests;
 /// <summary>The whole room as a member wires it: three hosts, their gossip, their votes.</summary>
 public sealed class HostingTests(ITestOutputHelper output) : IAsyncLifetime, IDisposable
 {
-    private readonly LocalCluster cluster = new(TimeSpan.FromSeconds(6));
+    private readonly LocalCluster cluster = new(TimeSpan.FromSeconds(8));
     private readonly Dictionary<string, WebApplication> hosts = [];
     private readonly Dictionary<string, Position> verified = new() { ["a"] = default, ["b"] = default, ["c"] = default };
-    private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(2));
+    private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
 
     public async Task InitializeAsync()
     {

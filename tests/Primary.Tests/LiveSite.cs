@@ -82,6 +82,9 @@ internal sealed class LiveSite : IAsyncDisposable
         return captured;
     }
 
+    /// <summary>Its dumps by another time than that of this machine, which passes when the test says so: who is busy is not late.</summary>
+    public SiteDumps DumpsBy(TimeProvider time) => new(Config, Live.Tree, Live.Slot, Spool, time);
+
     /// <summary>A walk of the live tree as it is now, for a capture that comes later.</summary>
     public async Task<BegunScan> WalkAsync(TimeProvider? time = null)
     {

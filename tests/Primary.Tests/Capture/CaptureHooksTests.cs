@@ -1,6 +1,8 @@
+using Microsoft.Extensions.Time.Testing;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Testing;
+using Mirror.Testing.Databases;
 
 namespace Mirror.Primary.Tests.Capture;
 
@@ -8,7 +10,7 @@ public sealed class CaptureHooksTests
 {
     private const string Note = "printf '%s %s %s %s\\n' \"$MIRROR_PHASE\" \"$MIRROR_SITE\" \"$MIRROR_ROOT\" \"$MIRROR_OUTCOME\" >>\"$1\"";
 
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan within = TimeSpan.FromMinutes(2);
 
     [Fact]
     public async Task They_are_run_around_a_primarys_capture_and_know_site_and_phase()
@@ -32,10 +34,9 @@ public sealed class CaptureHooksTests
     [Theory]
     [InlineData("exit 7", "exit code 7")]
     [InlineData("echo cannot freeze >&2; false", "exit code 1: cannot freeze")]
-    [InlineData("sleep 602", "was still running after 500ms, and was killed")]
     public async Task A_failing_before_captures_nothing_and_after_is_run_all_the_same(string script, string says)
     {
-        await using var site = await MakeAsync(script, Note, script.StartsWith("sleep", StringComparison.Ordinal) ? TimeSpan.FromMilliseconds(500) : patience);
+        await using var site = await MakeAsync(script, Note);
         var captured = false;
 
         var failure = await Assert.ThrowsAsync<CaptureException>(() => Hooks(site).AroundAsync(() => Task.FromResult(captured = true), CancellationToken.None));
@@ -44,6 +45,25 @@ public sealed class CaptureHooksTests
         Assert.Contains(says, failure.Message, StringComparison.Ordinal);
         Assert.False(captured);
         Assert.Equal([$"after wiki {site.Root} failed"], Noted(site));
+    }
+
+    [Fact]
+    public async Task A_before_that_is_late_is_killed_captures_nothing_and_after_has_a_time_of_its_own()
+    {
+        var time = new FakeTimeProvider();
+        var sleep = "sleep " + Processes.OwnSeconds();
+        await using var site = await MakeAsync(sleep, Note);
+        var hooks = new CaptureHooks(site.Config, site.Root, CaptureHooks.MarkOf(site.Spool), time);
+        var captured = false;
+        var around = hooks.AroundAsync(() => Task.FromResult(captured = true), CancellationToken.None);
+        await Processes.UntilAsync(sleep, 1);
+
+        time.Advance(within);
+
+        Assert.Contains("The hook `before` of wiki failed: sh was still running after 2m, and was killed", (await Assert.ThrowsAsync<CaptureException>(() => around)).Message, StringComparison.Ordinal);
+        Assert.False(captured);
+        Assert.Equal([$"after wiki {site.Root} failed"], Noted(site));
+        await Processes.UntilNoneAsync(sleep);
     }
 
     [Fact]
@@ -91,11 +111,11 @@ public sealed class CaptureHooksTests
 
     private static string[] Noted(LiveSite site) => File.Exists(site.Files["noted"]) ? File.ReadAllLines(site.Files["noted"]) : [];
 
-    private static async Task<LiveSite> MakeAsync(string before, string after, TimeSpan? within = null)
+    private static async Task<LiveSite> MakeAsync(string before, string after)
     {
         var site = await LiveSite.MakeAsync();
         string[] Script(string text) => ["/bin/sh", "-c", text, "sh", site.Files["noted"]];
-        site.Config = site.Config with { Hooks = new HooksConfig(Script(before), Script(after), within ?? patience) };
+        site.Config = site.Config with { Hooks = new HooksConfig(Script(before), Script(after), within) };
         return site;
     }
 }

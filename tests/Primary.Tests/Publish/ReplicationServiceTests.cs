@@ -131,7 +131,7 @@ public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
         Assert.Equal(whole, await File.ReadAllBytesAsync(rest));
 
         // What may go ahead of the rate: what is saved up, and a piece.
-        Assert.InRange(TimeProvider.System.GetElapsedTime(began).TotalSeconds, ((double)whole.Length / rate) - 0.1 - (1.0 / 16), 30);
+        Assert.True(TimeProvider.System.GetElapsedTime(began).TotalSeconds >= ((double)whole.Length / rate) - 0.1 - (1.0 / 16));
     }
 
     [Fact]

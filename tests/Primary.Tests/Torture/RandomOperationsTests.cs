@@ -16,12 +16,14 @@ namespace Mirror.Primary.Tests.Torture;
 public sealed class RandomOperationsTests(ITestOutputHelper output)
 {
     private static readonly int seed = int.Parse(Environment.GetEnvironmentVariable("MIRROR_SEED") ?? "1", CultureInfo.InvariantCulture);
-    private static readonly int operations = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 200_000 : 10_000;
+    private static readonly bool isLong = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1";
+    private static readonly int operations = isLong ? 200_000 : 10_000;
+    private static readonly int heard = isLong ? operations : operations / 2;
 
     /// <summary>Operations that run beside one capture.</summary>
     private const int batch = 400;
 
-    private const int patienceMinutes = 30;
+    private const int patienceMinutes = 60;
 
     [Fact]
     public async Task Captures_while_everything_changes_are_whole_and_the_last_one_is_identical()
@@ -71,7 +73,7 @@ public sealed class RandomOperationsTests(ITestOutputHelper output)
         await using var role = await site.EnterAsync();
         var work = Task.Run(async () =>
         {
-            for (var done = 0; done < operations / 2; done += batch)
+            for (var done = 0; done < heard; done += batch)
             {
                 var seen = role.Newest?.Id ?? default;
                 chaos.Work(batch);

@@ -5,6 +5,8 @@ namespace Mirror.Testing.Databases;
 /// <summary>What anybody on this machine sees of its processes.</summary>
 public static class Processes
 {
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+
     /// <summary>Process id and words of every process whose command line holds a text.</summary>
     public static IReadOnlyList<(int Id, string Line)> With(string text)
     {
@@ -20,15 +22,23 @@ public static class Processes
         return found;
     }
 
+    /// <summary>So many seconds for the program `sleep` to sleep that nobody else on this machine sleeps just as long: what a test started is known by it.</summary>
+    public static string OwnSeconds() => $"60{Random.Shared.Next(10)}.{Guid.NewGuid().GetHashCode() & int.MaxValue:0000000000}";
+
     /// <summary>Completes when there is none. What was killed is gone a moment later.</summary>
-    public static async Task UntilNoneAsync(string text)
+    public static Task UntilNoneAsync(string text) => UntilAsync(text, static found => found == 0);
+
+    /// <summary>Completes when there are so many.</summary>
+    public static Task UntilAsync(string text, int least) => UntilAsync(text, found => found >= least);
+
+    private static async Task UntilAsync(string text, Func<int, bool> enough)
     {
         var began = TimeProvider.System.GetTimestamp();
-        while (With(text) is { Count: > 0 } left)
+        while (With(text) is var found && !enough(found.Count))
         {
-            if (TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromSeconds(30))
+            if (TimeProvider.System.GetElapsedTime(began) > patience)
             {
-                throw new TimeoutException($"After 30 s there was still: {string.Join("; ", left)}");
+                throw new TimeoutException($"After {patience.TotalSeconds} s, of what holds \"{text}\", there was: {string.Join("; ", found)}");
             }
 
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Microsoft.Extensions.Time.Testing;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Testing;
@@ -222,14 +223,17 @@ public sealed class MariaDbDumpTests : IClassFixture<MariaDbDumpTests.Server>
         var file = site.Files["client.cnf"];
         File.WriteAllText(file, $"[client]\npassword={Password}\n");
         await using var guarded = await LiveSite.MakeAsync([server.Database(name, "guarded") with { OptionFile = file, Within = TimeSpan.FromSeconds(8) }]);
-        await guarded.CaptureAsync();
+        var time = new FakeTimeProvider();
+        var dumps = guarded.DumpsBy(time);
+        await dumps.RunAsync(CancellationToken.None);
         var (lockId, locking) = await LockAsync("b");
-        var capture = guarded.CaptureAsync();
+        var dump = dumps.RunAsync(CancellationToken.None);
         await DumpWaitsAsync();
 
         Assert.NotEmpty(Processes.With($"-- {name} "));
         Assert.Empty(Processes.With(Password));
-        var failure = await Assert.ThrowsAsync<CaptureException>(() => capture);
+        time.Advance(TimeSpan.FromSeconds(8));
+        var failure = await Assert.ThrowsAsync<CaptureException>(() => dump);
         await UnlockAsync(lockId, locking);
 
         Assert.Contains("mariadb-dump was still running after 8s, and was killed", failure.Message, StringComparison.Ordinal);
