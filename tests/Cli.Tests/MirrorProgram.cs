@@ -12,7 +12,7 @@ internal sealed record Ended(int Code, string Output, string Errors)
 /// <summary>The built program in a process of its own, away from whatever configuration this machine may have.</summary>
 internal static class MirrorProgram
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     public static async Task<Ended> RunAsync(params string[] arguments)
     {

@@ -55,7 +55,7 @@ internal sealed class LocalCluster : IDisposable
 
     public ClusterNode Member(string name, GossipCatalogue catalogue) => new(Config, Config.Members[name], Identity(name), catalogue, TimeProvider.System, Logs);
 
-    public static async Task<TimeSpan> UntilAsync(Func<bool> condition, string what, double withinSeconds = 60)
+    public static async Task<TimeSpan> UntilAsync(Func<bool> condition, string what, double withinSeconds = 300)
     {
         var began = TimeProvider.System.GetTimestamp();
         while (!condition())

@@ -65,7 +65,7 @@ public sealed class NativeTests
         using var process = Process.Start(new ProcessStartInfo(MirrorProgram.File, ["guard"]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         try
         {
-            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
             while (File.ResolveLinkTarget($"/proc/{process.Id}/exe", returnFinalTarget: false)?.FullName != host)
             {
                 Assert.False(process.HasExited);
@@ -89,7 +89,7 @@ public sealed class NativeTests
 
     private static async Task<BufferedCommandResult> RunAsync(string program, string[] arguments)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
         return await CliWrap.Cli.Wrap(program).WithArguments(arguments).WithWorkingDirectory(Path.GetTempPath()).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync(limit.Token);
     }
 }

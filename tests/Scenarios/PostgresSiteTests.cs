@@ -44,7 +44,7 @@ public sealed class PostgresSiteTests
         var victim = (await cluster.StatusAsync("alpha", limit.Token))!.Sites[0].Holdings.First(holding => holding.Node == "alpha");
         await cluster.MeltAsync("alpha", victim.ProcessIds, limit.Token);
         var after = await cluster.UntilAsync(
-            DemoSetup.Proxy, "no replica took over", now => now.Sites[0] is { Primary.Length: > 0 } found && found.Epoch > before, TimeSpan.FromSeconds(90), limit.Token);
+            DemoSetup.Proxy, "no replica took over", now => now.Sites[0] is { Primary.Length: > 0 } found && found.Epoch > before, TimeSpan.FromSeconds(120), limit.Token);
 
         Assert.NotEqual("alpha", after.Sites[0].Primary);
         Assert.Equal("cake,jam,tea", await client.GetStringAsync(new Uri(site, "/items"), limit.Token));

@@ -45,6 +45,9 @@ public static partial class RawCalls
         Check(utimensat(currentDirectory, path, [0, omit, seconds, rest], noFollow), "utimensat", path);
     }
 
+    /// <summary>SIGKILL: a process that sends it to itself does nothing any more.</summary>
+    public static void Kill(int process) => Check(kill(process, 9), "kill", $"{process}");
+
     /// <summary>Something is there, also a link that leads nowhere.</summary>
     public static bool Exists(string path) => faccessat(currentDirectory, path, 0, noFollow) == 0;
 
@@ -55,6 +58,8 @@ public static partial class RawCalls
             throw new IOException($"{call} of \"{path}\" failed: {Marshal.GetLastPInvokeErrorMessage()}.");
         }
     }
+
+    [LibraryImport("libc", SetLastError = true)] private static partial int kill(int process, int signal);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] private static partial int rename(string from, string to);
 

@@ -6,7 +6,7 @@ namespace Mirror.Testing;
 /// <summary>The system's own tools as an independent opinion.</summary>
 public static class Shell
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs a bash script, which sees the arguments as $1, $2, …; its output. A script that fails fails the test.</summary>
     public static string Run(string script, params string[] arguments) => Encoding.UTF8.GetString(RunRaw(script, arguments));

@@ -10,7 +10,7 @@ public sealed class HandoverTests : IAsyncLifetime
     private const string BeforeCapture = "stopping the app and capturing its last state";
     private const string BeforeWarm = "waiting until beta is warm at";
     private const string BeforeLease = "handing the lease to beta";
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private readonly CancellationTokenSource caller = new();
     private ReigningNode node = null!;
 

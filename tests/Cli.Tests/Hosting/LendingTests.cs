@@ -29,7 +29,7 @@ public sealed class LendingTests : IAsyncLifetime, IDisposable
     private const string Site = "saved";
     private static readonly string[] nodes = ["alpha", "beta", "gamma"];
 
-    private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
+    private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
     private readonly TemporaryDirectory files = new();
     private readonly List<IAsyncDisposable> servers = [];
     private readonly List<VersionStore> stores = [];

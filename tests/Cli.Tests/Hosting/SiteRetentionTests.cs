@@ -17,7 +17,7 @@ namespace Mirror.Cli.Tests.Hosting;
 /// <summary>A node's history is thinned by its own configuration and clock, and by nobody else.</summary>
 public sealed class SiteRetentionTests : IDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private readonly TemporaryDirectory files = new();
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 5, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly Heard heard = new();

@@ -9,7 +9,7 @@ namespace Mirror.Cli.Tests.Hosting;
 /// <summary>The first primary of a site, from its first election on.</summary>
 public sealed class SiteRunnerTests
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     [Theory]
     [InlineData(true)]

@@ -16,7 +16,7 @@ namespace Mirror.Leadership.Tests.Membership;
 public sealed class ClusterTests(ITestOutputHelper output) : IAsyncLifetime, IDisposable
 {
     private static readonly TimeSpan aMoment = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     private readonly LocalCluster cluster = new();
     private readonly Dictionary<string, ClusterNode> running = [];

@@ -13,7 +13,7 @@ public sealed class CaptureLoopTests : IDisposable
 {
     private static readonly TimeSpan debounce = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan every = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private readonly CancellationTokenSource leaving = new();
     private readonly TimerCount time = new();
     private readonly ScriptedWatcher watcher = new();

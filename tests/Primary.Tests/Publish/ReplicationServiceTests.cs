@@ -24,7 +24,7 @@ namespace Mirror.Primary.Tests.Publish;
 /// <summary>The service as its peers reach it: over mTLS, by members of the site and one that is not.</summary>
 public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
 {
-    private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(1));
+    private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
     private readonly List<GrpcChannel> channels = [];
     private LiveSite site = null!;
     private PrimaryRole role = null!;

@@ -8,7 +8,7 @@ namespace Mirror.Primary.Tests.Schedule;
 /// <summary>A whole primary by its schedule: what starts captures and what does not, and what it says of itself.</summary>
 public sealed class RoleScheduleTests : IAsyncLifetime, IDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
     private LiveSite site = null!;
 

@@ -3,7 +3,7 @@ namespace Mirror.Primary.Tests.Schedule;
 /// <summary>Time by hand, in steps; each step waits until what was woken waits again, or does what the test holds up.</summary>
 internal sealed class WaitedTime(DateTimeOffset start) : TimeProvider
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private readonly SteadyTime hand = new(start);
     private int waiting;
 

@@ -11,7 +11,7 @@ namespace Mirror.Primary.Tests.Sweep;
 /// <summary>What changed without a trace is found and said, and nothing else is done about it.</summary>
 public sealed class ChecksumSweepTests
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan quick = TimeSpan.FromMilliseconds(50);
     private static readonly EntryPath page = EntryPath.Parse("pages/start");
 

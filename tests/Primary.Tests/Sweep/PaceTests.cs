@@ -5,7 +5,7 @@ namespace Mirror.Primary.Tests.Sweep;
 
 public sealed class PaceTests
 {
-    private static readonly TimeSpan soon = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan soon = TimeSpan.FromMinutes(5);
 
     private readonly FakeTimeProvider time = new();
 

@@ -7,7 +7,7 @@ namespace Mirror.Primary.Tests.Torture;
 /// <summary>Everything a file system can hold, from a live primary to a replica, and what the years make of it. rsync and find are the judges.</summary>
 public sealed class TortureTreeTests
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     [Fact]
     public async Task A_replica_is_identical_to_the_torture_tree_and_to_what_becomes_of_it()

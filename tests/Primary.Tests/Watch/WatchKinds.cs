@@ -11,7 +11,7 @@ internal static class WatchKinds
     public const string Fanotify = "fanotify";
     public const string Inotify = "inotify";
 
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private static readonly Lazy<bool> fanotifyIsHere = new(static () =>
     {

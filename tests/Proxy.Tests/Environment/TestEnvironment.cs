@@ -24,7 +24,7 @@ internal sealed class TestEnvironment : IAsyncDisposable
     public const string MirrorHost = "mirror.example";
 
     /// <summary>Long enough for a busy machine; a test that reaches it has failed.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly WebApplication _proxy;
     private readonly MemberConfig _member;

@@ -15,7 +15,7 @@ namespace Mirror.Replica.Tests.Apply;
 /// <summary>A real store, a real guard, real apps. The app's health is a line in a file of the site, so that a version can be made that does not run.</summary>
 public sealed class ApplierTests : IAsyncLifetime, IDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private readonly SampleSite site = new();
     private VersionStore store = null!;
     private GuardClient? guard;

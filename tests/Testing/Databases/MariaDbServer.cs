@@ -8,7 +8,7 @@ namespace Mirror.Testing.Databases;
 /// <summary>A real MariaDB server that listens on a socket alone, its data in a scratch directory. As root it runs as the user mysql.</summary>
 public sealed class MariaDbServer : IAsyncDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     private readonly TemporaryDirectory directory;
     private readonly Process process;

@@ -6,7 +6,7 @@ namespace Mirror.Testing.Databases;
 /// <summary>A real PostgreSQL server that listens on a socket alone, its data in a scratch directory. As root it runs as the user postgres, since it refuses root.</summary>
 public sealed class PostgresSocketServer : IAsyncDisposable
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     private readonly TemporaryDirectory directory;
 

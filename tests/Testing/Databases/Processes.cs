@@ -5,7 +5,7 @@ namespace Mirror.Testing.Databases;
 /// <summary>What anybody on this machine sees of its processes.</summary>
 public static class Processes
 {
-    private static readonly TimeSpan patience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
 
     /// <summary>Process id and words of every process whose command line holds a text.</summary>
     public static IReadOnlyList<(int Id, string Line)> With(string text)

@@ -144,8 +144,7 @@ internal sealed class LogCollection(string tree, LogPatterns patterns, SegmentSp
             return stream.Name != name || removing != 0;
         }
 
-        // Truncated. What was written before that and after the last capture is in the copy, if one was made.
-        var at = stream.AtName is not null;
+        // Truncated. What was written before that and after the last capture is in the copy, if one was made. What the file holds now is another stream: of a log that had been copied to where this file is, or new.
         if (FindCopy(stream) is var (copy, copied, front))
         {
             stream.Identity = copied.Identity;
@@ -160,11 +159,6 @@ internal sealed class LogCollection(string tree, LogPatterns patterns, SegmentSp
         else
         {
             stream.HasEnded = true;
-        }
-
-        if (at && patterns.Matches(file.Path))
-        {
-            Begin(file, look);
         }
 
         return true;
@@ -201,7 +195,7 @@ internal sealed class LogCollection(string tree, LogPatterns patterns, SegmentSp
     {
         foreach (var sibling in Listing(stream.Name.Parent))
         {
-            if (sibling.Path == stream.Name || streams.Exists(other => other.Identity == sibling.Identity) || !IsRotated(sibling.Path, stream) || TryOpen(sibling.Path) is not var (file, look))
+            if (sibling.Path == stream.Name || streams.Exists(other => !other.HasEnded && other.Identity == sibling.Identity) || !IsRotated(sibling.Path, stream) || TryOpen(sibling.Path) is not var (file, look))
             {
                 continue;
             }

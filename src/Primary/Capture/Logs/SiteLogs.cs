@@ -189,6 +189,9 @@ public sealed partial class SiteLogs : IDisposable
         last = records is null ? default : (records.Epoch, records.Number);
         streams.AddRange((records?.Streams ?? []).Select(LogStream.From));
         Reconcile();
+
+        // Of a file of which nothing was captured nothing is known: when the process ended, it may have been rotated since, and a copy of it be older than what it holds now.
+        streams.RemoveAll(static stream => stream.End == 0);
         Note();
         return opened;
     }

@@ -155,6 +155,22 @@ public sealed class LogEmptyingTests
     }
 
     [Fact]
+    public void A_log_that_is_rotated_after_its_process_was_killed_before_the_first_byte_was_captured_comes_in_the_order_it_was_written_in()
+    {
+        using var rig = new LogRig();
+        File.WriteAllText(rig.Log, string.Concat(Enumerable.Range(1, 300).Select(Line)));
+        rig.KillAt = 3;
+        Assert.Equal("killed before: append to segment", Assert.Throws<KilledException>(() => rig.Collect()).Message);
+        Shell.Run("cp \"$1\" \"$1.1\"; truncate -s 0 \"$1\"", rig.Log);
+        File.AppendAllText(rig.Log, string.Concat(Enumerable.Range(301, 300).Select(Line)));
+
+        rig.Restart();
+        rig.Collect();
+
+        Assert.Equal(600, LogRig.AssertCounts(rig.Captured()));
+    }
+
+    [Fact]
     public void Equal_lines_that_could_not_tell_whether_they_were_removed_are_not_removed()
     {
         using var rig = new LogRig();

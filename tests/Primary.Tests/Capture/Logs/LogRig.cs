@@ -41,6 +41,9 @@ internal sealed class LogRig : IDisposable
 
     public int Steps => steps;
 
+    /// <summary>Told of each step before it is done.</summary>
+    public Action<string> Before { get; init; } = static _ => { };
+
     /// <summary>As a process that begins anew.</summary>
     public void Restart()
     {
@@ -128,6 +131,8 @@ internal sealed class LogRig : IDisposable
             KillAt = int.MaxValue;
             throw new KilledException(step);
         }
+
+        Before(step);
     });
 }
 
@@ -157,6 +162,9 @@ internal sealed class LogWriter : IDisposable
 
     /// <summary>Has it open, and writes on where it was.</summary>
     public static LogWriter KeepingItsPlace(string log) => new("exec 3>\"$1\"; for ((i=1;;i++)); do echo \"$i $2\" >&3; done", log);
+
+    /// <summary>In append mode, and a hundred lines at a time: so few that a site does not outgrow a long test.</summary>
+    public static LogWriter Steady(string log) => new("exec 3>>\"$1\"; for ((i=1;;i++)); do echo \"$i $2\" >&3; ((i % 100)) || sleep 0.05; done", log);
 
     /// <summary>Opens it for each line, so that it writes to whatever bears the name.</summary>
     public static LogWriter Reopening(string log) => new("for ((i=1;;i++)); do echo \"$i $2\" >> \"$1\"; done", log);

@@ -25,6 +25,33 @@ public sealed class LogShippingTests
         Assert.Equal(30_001, LogRig.AssertCounts(rig.Captured()));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_log_that_is_always_copied_over_the_same_copy_goes_on_in_it_each_time(bool restarted)
+    {
+        using var rig = new LogRig();
+        for (var round = 0; round < 5; round++)
+        {
+            File.AppendAllText(rig.Log, Hundred(3 * round));
+            rig.Collect();
+            File.AppendAllText(rig.Log, Hundred((3 * round) + 1));
+            Shell.Run("cp \"$1\" \"$1.1\"; truncate -s 0 \"$1\"", rig.Log);
+            File.AppendAllText(rig.Log, Hundred((3 * round) + 2));
+            if (restarted)
+            {
+                rig.Restart();
+            }
+
+            rig.Collect();
+            rig.Empty();
+        }
+
+        Assert.Equal(1_500, LogRig.AssertCounts(rig.Captured()));
+
+        static string Hundred(int number) => string.Concat(Enumerable.Range((100 * number) + 1, 100).Select(static line => $"{line} {LogWriter.Text}\n"));
+    }
+
     [Fact]
     public void A_capture_with_nothing_new_changes_nothing_on_disk()
     {

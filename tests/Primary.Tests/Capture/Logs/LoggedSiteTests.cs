@@ -11,7 +11,7 @@ namespace Mirror.Primary.Tests.Capture.Logs;
 
 public sealed class LoggedSiteTests
 {
-    private static readonly TimeSpan patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan patience = TimeSpan.FromMinutes(5);
     private static readonly LogsConfig logs = new(["logs/*.log", "logs/*.log.*"], TimeSpan.FromDays(30), true, 4096, TimeSpan.Zero);
     private static readonly TreeLiteral tree = TreeLiteral.Empty.File("index.html", "<h1>Welcome</h1>").Directory("logs");
 
