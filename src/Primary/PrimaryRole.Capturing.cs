@@ -8,20 +8,32 @@ namespace Mirror.Primary;
 // One capture: dumps, then the tree, then the record of it, then the pack for whoever follows.
 public sealed partial class PrimaryRole
 {
-    private async Task<VersionRecord?> Capture_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
+    private async Task<VersionRecord?> Capture_NeedsTurn(TouchClaim claim, bool allowMassDelete, CancellationToken cancellation)
     {
+        // A row speaks of a file that was written before it: so the tree is looked at, or its snapshot made, when the dumps are there.
+        var since = time.GetUtcNow();
+        if (site.Files.ReadFrom is not null)
+        {
+            await DumpAsync(claim, cancellation);
+            since = time.GetUtcNow();
+        }
+
         var captured = await hooks.AroundAsync(async () =>
         {
-            await dumps.RunAsync(cancellation);
-            if (dumps.Spool is not null && !touched.Everything)
+            if (site.Files.ReadFrom is null)
             {
-                // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.
-                touched = touched.And(loop.TakeMore());
+                await DumpAsync(claim, cancellation);
             }
 
-            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(site.Files), Touched = touched.With(unsettled), Logs = logs };
+            var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete)
+            {
+                Guards = CaptureGuards.For(site.Files),
+                Touched = claim.Touched.With(unsettled),
+                Logs = logs,
+                Snapshot = site.Files.ReadFrom is { } place ? TreeSnapshot.Open(place, live.Tree, since) : null,
+            };
             return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
-        }, cancellation);
+        }, cancellation, claim);
         foreach (var mount in captured.MountPoints.Where(mountsSaid.Add))
         {
             Log.OtherFileSystem(logger, site.Name, mount.ToString());
@@ -60,5 +72,15 @@ public sealed partial class PrimaryRole
         MarkLogs();
         SignalChange();
         return version;
+    }
+
+    private async Task DumpAsync(TouchClaim claim, CancellationToken cancellation)
+    {
+        await dumps.RunAsync(cancellation);
+        if (dumps.Spool is not null)
+        {
+            // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.
+            claim.TakeMore();
+        }
     }
 }

@@ -11,7 +11,7 @@ public sealed partial class PrimaryRole
         {
             var now = time.GetUtcNow();
             var open = quiet.OpenFrom(now);
-            return new CaptureStatus(last, underWay, NextCapture(), site.Capture.OnChange, open > now ? open : null, loop.Degraded, schedule.Missed);
+            return new CaptureStatus(last, underWay, NextCapture(), site.Capture.OnChange, open > now ? open : null, touches.Degraded, schedule.Missed);
         }
     }
 

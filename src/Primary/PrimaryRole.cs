@@ -44,6 +44,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly CancellationTokenSource left = new();
     private readonly CancellationToken leaving;
     private readonly ConcurrentDictionary<string, ReplicaHolding> replicas = new(StringComparer.Ordinal);
+    private readonly TouchLedger touches = new();
     private readonly CaptureLoop loop;
     private readonly ChecksumSweep sweep;
     private readonly HashSet<EntryPath> mountsSaid = [];
@@ -52,9 +53,10 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly ScheduleLoop schedule;
     private int disposed;
 
-    // Captures are numbered as they begin; the last that looked at everything is kept for those who waited for its turn to end.
+    // Captures are numbered as they begin; the last one is kept for those who waited for its turn to end, and the last that looked at everything for those who want that.
     private long begun;
     private (long Number, CaptureOutcome Outcome)? served;
+    private (long Number, CaptureOutcome Outcome)? servedFully;
     private volatile LastCapture? last;
     private volatile bool underWay;
 
@@ -74,17 +76,19 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         leaving = left.Token;
         filter = PathFilter.For(site);
         dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
-        hooks = new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time);
+        hooks = new CaptureHooks(
+            site, live.Tree, CaptureHooks.MarkOf(spool), time,
+            new HookTouches(touches, path => Log.HooksTouch(logger, site.Name, path.ToString()))) { Snapshot = site.Files.ReadFrom };
         logs = SiteLogs.For(site, spool, time, logger);
         outbox = new Outbox(store.OutboxDirectory, store.Head);
         published = store.Head;
         quiet = new QuietTimes(site.Capture, time);
         var mark = new ScheduleMark(Path.Combine(Path.GetDirectoryName(spool)!, "schedule"));
         schedule = new ScheduleLoop(site.Name, epoch, site.Capture, quiet, mark, time, logger, token => CaptureAsync(false, token));
-        loop = new CaptureLoop(live.Tree, site.Files, time, logger, () => TreeWatcher.Open(live.Tree, filter, time, logger), async (touched, token) =>
+        loop = new CaptureLoop(live.Tree, site.Files, time, logger, touches, async token =>
         {
             await quiet.WaitAsync(token);
-            await CaptureAsync(touched, allowMassDelete: false, token);
+            return await CaptureDueAsync(token);
         });
         sweep = new ChecksumSweep(site.Name, live.Tree, site.Files.Sweep, new CapturedFiles(store, capturing), $"{Path.TrimEndingDirectorySeparator(spool)}.sweep", time, logger);
         sweep.Changed += SignalChange;
@@ -124,37 +128,37 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         return role;
     }
 
-    /// <summary>Captures now; returns the new version, or null when nothing changed.</summary>
+    /// <summary>Captures now, looking at everything; returns the new version, or null when nothing changed.</summary>
     /// <exception cref="CaptureException"/>
-    public Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) => CaptureAsync(TouchedPaths.All, allowMassDelete, cancellation);
+    public async Task<VersionRecord?> CaptureAsync(bool allowMassDelete, CancellationToken cancellation) => (await CaptureNowAsync(allowMassDelete, cancellation)).Made;
 
-    /// <summary>The same for what was touched since the last capture; all else is taken to be as it was.</summary>
+    /// <summary>The same for what was touched since the last capture, as far as the caller and the watcher know; all else is taken to be as it was.</summary>
     /// <exception cref="CaptureException"/>
     public async Task<VersionRecord?> CaptureAsync(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation) =>
-        (await CaptureNowAsync(touched, allowMassDelete, cancellation)).Made;
-
-    /// <summary>A version with everything that was written before this call, wherever.</summary>
-    /// <exception cref="CaptureException"/>
-    public Task<CaptureOutcome> CaptureNowAsync(bool allowMassDelete, CancellationToken cancellation) => CaptureNowAsync(TouchedPaths.All, allowMassDelete, cancellation);
+        (await InTurnAsync(token => Noted_NeedsTurn(() => TouchClaim.OfThese(touches, touched), allowMassDelete, token), cancellation)).Made;
 
     /// <summary>
-    /// A version with everything that was written before this call, where it was touched; all else is taken to be as it was. One capture that looks at everything serves all who called before it
-    /// began: whoever comes while one runs waits for its end, and then one more is made for everybody who came meanwhile.
+    /// A version with everything that was written before this call, wherever and however. One capture serves all who called before it began: whoever comes while one runs waits for its end, and then one more is made
+    /// for everybody who came meanwhile.
     /// </summary>
     /// <exception cref="CaptureException"/>
-    public async Task<CaptureOutcome> CaptureNowAsync(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
+    public Task<CaptureOutcome> CaptureNowAsync(bool allowMassDelete, CancellationToken cancellation)
     {
         var called = Volatile.Read(ref begun);
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
-        await capturing.WaitAsync(linked.Token);
-        try
-        {
-            return served is { } other && other.Number > called ? other.Outcome : await Noted_NeedsTurn(touched, allowMassDelete, linked.Token);
-        }
-        finally
-        {
-            capturing.Release();
-        }
+        return InTurnAsync(
+            token => servedFully is { } other && other.Number > called ? Task.FromResult(other.Outcome) : Noted_NeedsTurn(() => TouchClaim.OfEverything(touches), allowMassDelete, token), cancellation);
+    }
+
+    /// <summary>
+    /// The barrier: a version with everything that was written before this call. Where a watcher is at work it looks only at what the kernel has told by the time of this call, which is all that was written by calls to the kernel; what was
+    /// written through a memory map is told when the file is closed. Without a watcher it looks at everything.
+    /// </summary>
+    /// <exception cref="CaptureException"/>
+    public Task<CaptureOutcome> BarrierAsync(bool allowMassDelete, CancellationToken cancellation)
+    {
+        var called = Volatile.Read(ref begun);
+        return InTurnAsync(
+            token => served is { } other && other.Number > called ? Task.FromResult(other.Outcome) : Noted_NeedsTurn(() => TouchClaim.Of(touches), allowMassDelete, token), cancellation);
     }
 
     /// <summary>The next pack after a version, waiting for one; null when the chain does not pass there, and a fill is needed.</summary>
@@ -193,7 +197,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         {
             for (var attempt = 1; ; attempt++)
             {
-                await Noted_NeedsTurn(TouchedPaths.All, false, linked.Token);
+                await Noted_NeedsTurn(() => TouchClaim.OfEverything(touches), false, linked.Token);
                 var head = store.Head!;
                 try
                 {
@@ -247,7 +251,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     {
         if (site.Capture.OnChange)
         {
-            loop.Start(leaving);
+            loop.Start(TreeWatcher.Open(live.Tree, filter, time, logger), leaving);
         }
 
         schedule.Start(leaving);
@@ -296,28 +300,61 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
     }
 
-    private async Task<CaptureOutcome> Noted_NeedsTurn(TouchedPaths touched, bool allowMassDelete, CancellationToken cancellation)
+    /// <summary>For the loop: what calls for a capture, if nobody else's had it meanwhile. Whether everything was looked at.</summary>
+    private async Task<bool> CaptureDueAsync(CancellationToken cancellation)
+    {
+        var everything = false;
+        await InTurnAsync(
+            async token => touches.IsDue
+                ? await Noted_NeedsTurn(
+                    () =>
+                    {
+                        var claim = TouchClaim.Of(touches);
+                        everything = claim.Touched.Everything;
+                        return claim;
+                    },
+                    allowMassDelete: false, token)
+                : null,
+            cancellation);
+        return everything;
+    }
+
+    private async Task<T> InTurnAsync<T>(Func<CancellationToken, Task<T>> work, CancellationToken cancellation)
+    {
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
+        await capturing.WaitAsync(linked.Token);
+        try
+        {
+            return await work(linked.Token);
+        }
+        finally
+        {
+            capturing.Release();
+        }
+    }
+
+    private async Task<CaptureOutcome> Noted_NeedsTurn(Func<TouchClaim> claiming, bool allowMassDelete, CancellationToken cancellation)
     {
         // Before the first look at the tree: who calls from here on may have written what this capture does not see.
         var number = Interlocked.Increment(ref begun);
+        var claim = claiming();
         var began = time.GetTimestamp();
         underWay = true;
         try
         {
-            var made = await Capture_NeedsTurn(touched, allowMassDelete, cancellation);
+            var made = await Capture_NeedsTurn(claim, allowMassDelete, cancellation);
             var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
             var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began));
-            if (touched.Everything)
-            {
-                served = (number, outcome);
-            }
+            served = claim.IsWhole ? (number, outcome) : served;
+            servedFully = claim.Touched.Everything ? (number, outcome) : servedFully;
 
             last = new LastCapture(time.GetUtcNow(), outcome.Took, made?.Id, null);
             return outcome;
         }
-        catch (Exception failure) when (failure is not OperationCanceledException)
+        catch (Exception failure)
         {
-            last = new LastCapture(time.GetUtcNow(), time.GetElapsedTime(began), null, failure.Message);
+            claim.GiveBack();
+            last = failure is OperationCanceledException ? last : new LastCapture(time.GetUtcNow(), time.GetElapsedTime(began), null, failure.Message);
             throw;
         }
         finally
@@ -345,6 +382,9 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
         [LoggerMessage(3006, LogLevel.Warning, "{Site}: another file system is mounted at {Path}: it is no part of the site's versions. Make it a site of its own, or exclude the path to hear no more of it")]
         public static partial void OtherFileSystem(ILogger logger, string site, string path);
+
+        [LoggerMessage(3007, LogLevel.Warning, "{Site}: its hooks change the site itself (such as {Path}): that goes into the next version that something else calls for, and calls for none. Let them write elsewhere, or exclude what they write")]
+        public static partial void HooksTouch(ILogger logger, string site, string path);
 
         [LoggerMessage(3004, LogLevel.Information, "{Site}: fill begins again: {Reason}")]
         public static partial void FillRepeated(ILogger logger, string site, string reason);

@@ -49,7 +49,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             Sites = sites.ToDictionary(pair => pair.Key, pair => pair.Value with
             {
                 AutomaticFailover = pair.Value.AutomaticFailover && pair.Value.Voters.Count >= ConfigRules.FewestVoters,
-                Files = pair.Value.Files with { Root = ForMember(pair.Value.Files.Root) },
+                Files = pair.Value.Files with { Root = ForMember(pair.Value.Files.Root), ReadFrom = pair.Value.Files.ReadFrom is { } snapshot ? ForMember(snapshot) : null },
                 Databases = [.. pair.Value.Databases.Select(database => DatabaseSection.ForMember(database, ForMember))],
             }, StringComparer.Ordinal),
             Warnings = faults.Warnings,
@@ -180,6 +180,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         {
             MassDelete = section.Share("mass-delete", FilesConfig.DefaultMassDelete),
             Marker = section.Has("marker") ? section.Text("marker") : null,
+            ReadFrom = section.Has("read-from") ? section.AbsolutePath("read-from") : null,
             Sweep = section.Duration("sweep", FilesConfig.DefaultSweep, TimeSpan.Zero, TimeSpan.FromDays(3650)),
             Logs = ReadLogs(section),
         };

@@ -123,6 +123,20 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
             CheckPattern(site, $"sites.{site.Name}.files.exclude[{i}]", site.Files.Exclude[i]);
         }
 
+        if (site.Files.ReadFrom is { Length: > 0 } snapshot)
+        {
+            var key = $"sites.{site.Name}.files.read-from";
+            if (site.Files.Root.Length > 0 && Nested(snapshot, site.Files.Root))
+            {
+                faults.Add(key, $"{snapshot} and the site's root {site.Files.Root} contain each other.", "Let the hook show the snapshot beside the site, e.g. below /run.");
+            }
+
+            if (site.Hooks is not { Before.Count: > 0, After.Count: > 0 })
+            {
+                faults.Add(key, "Nobody makes a snapshot there, or nobody takes it away again.", "Add `hooks` with `before` (makes and mounts it) and `after` (unmounts and removes it).");
+            }
+        }
+
         if (site.Files.Logs is { } logs)
         {
             CheckLogs(site, logs, $"sites.{site.Name}.files.logs");

@@ -87,6 +87,11 @@ public static class ConfigWriter
             text.Pair(3, "marker", marker);
         }
 
+        if (site.Files.ReadFrom is { } snapshot)
+        {
+            text.Pair(3, "read-from", snapshot);
+        }
+
         text.Pair(3, "sweep", Durations.Format(site.Files.Sweep));
         if (site.Files.Logs is { } logs)
         {

@@ -95,6 +95,9 @@ public sealed record FilesConfig(string Root, IReadOnlyList<string> Exclude, Tim
     /// <summary>A path below the root that must be there, or the root is an empty mount point; null when nothing tells.</summary>
     public string? Marker { get; init; }
 
+    /// <summary>Where the hook <c>before</c> shows a snapshot of the root, which is captured instead of it; null: the root is.</summary>
+    public string? ReadFrom { get; init; }
+
     /// <summary>Every captured file is read and compared once in this time; zero: never.</summary>
     public TimeSpan Sweep { get; init; } = DefaultSweep;
 

@@ -23,14 +23,14 @@ public sealed class BegunScan
 
     internal static BegunScan Of(CaptureSource source, TimeProvider time, CancellationToken cancellation)
     {
-        var at = time.GetUtcNow();
+        var at = source.Since ?? time.GetUtcNow();
         return new BegunScan(at, Task.Run(() => source.Scan(cancellation), cancellation));
     }
 
     /// <summary>A look at what was touched.</summary>
     internal static BegunScan Of(CaptureSource source, TouchedPaths touched, VersionStore store, TimeProvider time, CancellationToken cancellation)
     {
-        var at = time.GetUtcNow();
+        var at = source.Since ?? time.GetUtcNow();
         return new BegunScan(at, Task.Run(() => source.Look(touched, store.HeadManifest, store.StatKeys, cancellation), cancellation));
     }
 

@@ -1,5 +1,6 @@
 using Mirror.Node.Configuration;
 using Mirror.Node.Processes;
+using Mirror.Primary.Watch;
 
 namespace Mirror.Primary.Capture;
 
@@ -8,12 +9,18 @@ namespace Mirror.Primary.Capture;
 /// capture, also when somebody gave up waiting, and also when this process was killed in between: a mark beside the spool says so to the next one. A hook that fails fails the capture.
 /// </summary>
 /// <param name="mark">A file that is there while <c>after</c> is owed.</param>
-internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, TimeProvider time)
+/// <param name="touches">Learns what they change in the tree; null when nobody watches it.</param>
+internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, TimeProvider time, HookTouches? touches = null)
 {
+    /// <summary>Where <c>before</c> is to show a snapshot of the tree, when it is asked for one.</summary>
+    public string? Snapshot { get; init; }
+
+
     public static string MarkOf(string spool) => spool.TrimEnd(Path.DirectorySeparatorChar) + ".frozen";
 
     /// <exception cref="CaptureException">A hook failed: says which, and what it said.</exception>
-    public async Task<T> AroundAsync<T>(Func<Task<T>> capture, CancellationToken cancellation)
+    /// <param name="claim">What the capture looks at; takes what was touched until <c>before</c> had ended.</param>
+    public async Task<T> AroundAsync<T>(Func<Task<T>> capture, CancellationToken cancellation, TouchClaim? claim = null)
     {
         if (site.Hooks is not { } hooks)
         {
@@ -22,21 +29,36 @@ internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, Ti
 
         if (File.Exists(mark))
         {
-            await AfterAsync(hooks, "interrupted");
+            await AfterAsync(hooks, "interrupted", claim);
+        }
+
+        if (Snapshot is not null)
+        {
+            TreeSnapshot.RequireNone(Snapshot, site.Name);
         }
 
         T captured;
         try
         {
             await File.WriteAllBytesAsync(mark, [], cancellation);
-            await RunAsync(hooks, "before", hooks.Before, "", cancellation);
+            claim?.TakeMore();
+            touches?.Begin();
+            try
+            {
+                await RunAsync(hooks, "before", hooks.Before, "", cancellation);
+            }
+            finally
+            {
+                touches?.EndBefore(claim!, frozen: Snapshot is not null);
+            }
+
             captured = await capture();
         }
         catch (Exception failure)
         {
             try
             {
-                await AfterAsync(hooks, "failed");
+                await AfterAsync(hooks, "failed", claim);
             }
             catch (CaptureException after)
             {
@@ -46,14 +68,23 @@ internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, Ti
             throw;
         }
 
-        await AfterAsync(hooks, "captured");
+        await AfterAsync(hooks, "captured", claim);
         return captured;
     }
 
     // Not to be cancelled: what is frozen is thawed.
-    private async Task AfterAsync(HooksConfig hooks, string outcome)
+    private async Task AfterAsync(HooksConfig hooks, string outcome, TouchClaim? claim)
     {
-        await RunAsync(hooks, "after", hooks.After, outcome, CancellationToken.None);
+        touches?.Begin();
+        try
+        {
+            await RunAsync(hooks, "after", hooks.After, outcome, CancellationToken.None);
+        }
+        finally
+        {
+            touches?.EndAfter(claim!);
+        }
+
         File.Delete(mark);
     }
 
@@ -69,7 +100,7 @@ internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, Ti
             await new Tool(command[0], [.. command.Skip(1)])
             {
                 Within = hooks.Within,
-                Environment = new Dictionary<string, string> { ["MIRROR_SITE"] = site.Name, ["MIRROR_PHASE"] = phase, ["MIRROR_ROOT"] = tree, ["MIRROR_OUTCOME"] = outcome },
+                Environment = new Dictionary<string, string> { ["MIRROR_SITE"] = site.Name, ["MIRROR_PHASE"] = phase, ["MIRROR_ROOT"] = tree, ["MIRROR_OUTCOME"] = outcome, ["MIRROR_READ_FROM"] = Snapshot ?? "" },
             }.RunAsync(time, cancellation);
         }
         catch (ToolException failure)

@@ -9,19 +9,13 @@ namespace Mirror.Primary.Capture;
 /// a tree that never rests is captured too. Scanning is the truth: whatever the hints say, a capture looks at everything every so often, with a tenth of jitter so that sites do not
 /// beat together. What a failed capture was to look at is looked at by the next.
 /// </summary>
-/// <param name="watch">Opens the watcher; from then on the loop owns it.</param>
-/// <param name="capture">Captures what was touched.</param>
+/// <param name="touches">What the watcher tells; from the start on the loop owns it.</param>
+/// <param name="capture">Captures what was touched, taking it from there; whether everything was looked at. What it fails to capture is there again afterwards.</param>
 internal sealed partial class CaptureLoop(
-    string tree, FilesConfig files, TimeProvider time, ILogger logger, Func<ITreeWatcher> watch, Func<TouchedPaths, CancellationToken, Task> capture) : IAsyncDisposable
+    string tree, FilesConfig files, TimeProvider time, ILogger logger, TouchLedger touches, Func<CancellationToken, Task<bool>> capture) : IAsyncDisposable
 {
     private const int mostDebounces = 5;
 
-    // Taken from the watcher, and not captured yet.
-    private readonly TouchCollector pending = new();
-
-    // Taken by a capture under way.
-    private readonly TouchCollector late = new();
-    private ITreeWatcher? watcher;
     private volatile FullLook? next;
 
     private sealed record FullLook(long Since, TimeSpan After);
@@ -29,27 +23,13 @@ internal sealed partial class CaptureLoop(
     /// <summary>Ends when the role is left; fails on a fault nobody foresaw.</summary>
     public Task Running { get; private set; } = Task.CompletedTask;
 
-    /// <summary>Why hints are incomplete, and what helps; null when all is well.</summary>
-    public string? Degraded => watcher?.Degraded;
-
     /// <summary>When everything is looked at next, whatever the watcher says; null before it runs.</summary>
     public DateTimeOffset? NextFull => next is { } look ? time.GetUtcNow() + (look.After - time.GetElapsedTime(look.Since)) : null;
 
-    public void Start(CancellationToken leaving)
+    public void Start(ITreeWatcher watcher, CancellationToken leaving)
     {
-        watcher = watch();
-
-        // What changed before the watch stood was seen by nobody.
-        pending.Everything();
-        Running = RunAsync(watcher, leaving);
-    }
-
-    /// <summary>What was touched since the capture under way was called for.</summary>
-    public TouchedPaths TakeMore()
-    {
-        var more = watcher?.Take() ?? TouchedPaths.Nothing;
-        late.Add(more);
-        return more;
+        touches.Watch(watcher);
+        Running = RunAsync(leaving);
     }
 
     public async ValueTask DisposeAsync()
@@ -60,11 +40,11 @@ internal sealed partial class CaptureLoop(
         }
         finally
         {
-            watcher?.Dispose();
+            touches.Dispose();
         }
     }
 
-    private async Task RunAsync(ITreeWatcher watching, CancellationToken leaving)
+    private async Task RunAsync(CancellationToken leaving)
     {
         try
         {
@@ -75,32 +55,31 @@ internal sealed partial class CaptureLoop(
             var touched = true;
             while (true)
             {
-                touched = touched || await TouchedAsync(watching, retry > TimeSpan.Zero ? retry : every - time.GetElapsedTime(full), leaving);
+                touched = touched || await TouchedAsync(retry > TimeSpan.Zero ? retry : every - time.GetElapsedTime(full), leaving);
                 if (touched)
                 {
-                    await QuietAsync(watching, leaving);
+                    await QuietAsync(leaving);
                 }
                 else if (time.GetElapsedTime(full) >= every)
                 {
-                    pending.Everything();
+                    touches.Everything();
                 }
 
                 touched = false;
-                pending.Add(late.Take());
-                pending.Add(watching.Take());
-                var due = pending.Take();
-                if (due.IsEmpty)
+                touches.Gather();
+                if (!touches.IsDue)
                 {
+                    // Somebody else's capture had it.
+                    retry = TimeSpan.Zero;
                     continue;
                 }
 
                 try
                 {
                     var began = time.GetTimestamp();
-                    await capture(due, leaving);
-                    late.Take();
+                    var everything = await capture(leaving);
                     retry = TimeSpan.Zero;
-                    if (due.Everything)
+                    if (everything)
                     {
                         full = began;
                         every = Jittered();
@@ -109,12 +88,12 @@ internal sealed partial class CaptureLoop(
                 }
                 catch (Exception failure) when (failure is CaptureException or IOException or UnauthorizedAccessException)
                 {
-                    pending.Add(due);
                     Log.Failed(logger, tree, failure.Message);
 
                     // A while for sure, so that what is broken is not hammered; then with the next touch, or by itself, ever less often.
                     var pause = files.Debounce * mostDebounces;
                     retry = retry == TimeSpan.Zero ? pause : retry * 2 < files.Every ? retry * 2 : files.Every;
+                    touches.Gather();
                     await Task.Delay(pause, time, leaving);
                 }
             }
@@ -128,20 +107,20 @@ internal sealed partial class CaptureLoop(
     private TimeSpan Jittered() => files.Every * (1 + ((Random.Shared.NextDouble() - 0.5) / 5));
 
     // What is touched is taken at once, so that the next touch shows.
-    private async Task QuietAsync(ITreeWatcher watching, CancellationToken leaving)
+    private async Task QuietAsync(CancellationToken leaving)
     {
         var began = time.GetTimestamp();
         TimeSpan left;
         do
         {
-            pending.Add(watching.Take());
+            touches.Gather();
             left = files.Debounce * mostDebounces - time.GetElapsedTime(began);
         }
-        while (left > TimeSpan.Zero && await TouchedAsync(watching, left < files.Debounce ? left : files.Debounce, leaving));
+        while (left > TimeSpan.Zero && await TouchedAsync(left < files.Debounce ? left : files.Debounce, leaving));
     }
 
     // True when something was touched within the time.
-    private async Task<bool> TouchedAsync(ITreeWatcher watching, TimeSpan patience, CancellationToken cancellation)
+    private async Task<bool> TouchedAsync(TimeSpan patience, CancellationToken cancellation)
     {
         if (patience <= TimeSpan.Zero)
         {
@@ -152,7 +131,7 @@ internal sealed partial class CaptureLoop(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patient.Token, cancellation);
         try
         {
-            await watching.TouchedAsync(either.Token);
+            await touches.TouchedAsync(either.Token);
             return true;
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)

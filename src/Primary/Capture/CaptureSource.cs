@@ -14,15 +14,22 @@ namespace Mirror.Primary.Capture;
 /// Where the entries of the next version come from: the live tree and, laid over it at <c>.mirror/dumps</c> and <c>.mirror/logs</c>, the spools of database dumps and of what logs
 /// got. All are read through here, so that the rest of capture sees one tree.
 /// </summary>
+/// <param name="root">The live tree; what is read instead of it is its <paramref name="snapshot"/>, if there is one.</param>
 /// <param name="logs">Null when the site has none. They are collected after the tree was looked at, and in <paramref name="epoch"/>.</param>
-internal sealed class CaptureSource(string root, string? spool, PathFilter filter, SiteLogs? logs = null, ulong epoch = 0)
+internal sealed class CaptureSource(string root, string? spool, PathFilter filter, SiteLogs? logs = null, ulong epoch = 0, TreeSnapshot? snapshot = null)
 {
     private static readonly EntryPath reservedPath = EntryPath.Parse(SlotDatabases.Reserved);
     private static readonly EntryPath dumpsPath = EntryPath.Parse(SlotDatabases.Dumps);
 
     private readonly ConcurrentBag<EntryPath> logsSeen = [];
 
-    public string Root => root;
+    private readonly string tree = snapshot?.Tree ?? root;
+
+    /// <summary>What is read.</summary>
+    public string Tree => tree;
+
+    /// <summary>It is as it was at this moment or later; null when it is read as it is.</summary>
+    public DateTimeOffset? Since => snapshot?.Since;
 
     /// <summary>Mirror's own part of a version, not the site's.</summary>
     public static bool IsReserved(EntryPath path) => path.IsWithin(reservedPath);
@@ -41,7 +48,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read: what is unknown is never taken for deleted.</exception>
     public SourceScan Scan(CancellationToken cancellation)
     {
-        var live = ReadTree(root, () => TreeScanner.Scan(root, IsLeftOutHere, cancellation));
+        var live = ReadTree(tree, () => TreeScanner.Scan(tree, IsLeftOutHere, cancellation));
         return new SourceScan(WithOverlays(live.Entries, cancellation), null) { MountPoints = live.MountPoints };
     }
 
@@ -51,11 +58,11 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     {
         IReadOnlyList<Entry> replaced = [];
         var everything = touched.Everything || touched.Subtrees.Contains(EntryPath.Root);
-        var live = ReadTree(root, () =>
+        var live = ReadTree(tree, () =>
         {
             var (scan, before) = everything
-                ? new DifferenceScan(known, path => stats.TryGetValue(path, out var key) ? key : null).Scan(root, IsLeftOutHere, cancellation)
-                : new TouchedScan(known, stats.PathOf).Look(root, OfSite(touched.Paths), OfSite(touched.Subtrees), IsLeftOut, cancellation);
+                ? new DifferenceScan(known, path => stats.TryGetValue(path, out var key) ? snapshot?.AsRead(key) ?? key : null).Scan(tree, IsLeftOutHere, cancellation)
+                : new TouchedScan(known, snapshot is null ? stats.PathOf : (device, inode) => stats.PathOf(snapshot.AsLive(device), inode)).Look(tree, OfSite(touched.Paths), OfSite(touched.Subtrees), IsLeftOut, cancellation);
             replaced = before;
             return scan;
         });
@@ -75,8 +82,9 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     // Mirror's own place in a live tree says nothing of what a version has there.
     private static List<EntryPath> OfSite(IReadOnlyCollection<EntryPath> paths) => [.. paths.Where(path => !path.IsWithin(reservedPath))];
 
-    private IReadOnlyList<ScannedEntry> WithOverlays(IReadOnlyList<ScannedEntry> live, CancellationToken cancellation)
+    private IReadOnlyList<ScannedEntry> WithOverlays(IReadOnlyList<ScannedEntry> found, CancellationToken cancellation)
     {
+        var live = snapshot is null ? found : [.. found.Select(entry => entry with { Stat = snapshot.AsLive(entry.Stat) })];
         if (!HasDumps && logs is null)
         {
             return live;
@@ -117,10 +125,14 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     }
 
     /// <summary>For many small files.</summary>
-    public SourceReader OpenReader() => new(Locate);
+    public SourceReader OpenReader() => new(Locate, snapshot);
 
     /// <summary>What an open file is, under the path it has here.</summary>
-    public ScannedEntry Describe(FileStream file, EntryPath path) => TreeScanner.Describe(Locate(path).Tree, file.SafeFileHandle, path);
+    public ScannedEntry Describe(FileStream file, EntryPath path)
+    {
+        var found = TreeScanner.Describe(Locate(path).Tree, file.SafeFileHandle, path);
+        return snapshot is null ? found : found with { Stat = snapshot.AsLive(found.Stat) };
+    }
 
     /// <summary>False when there is no file (any more): then what stands there instead, if anything.</summary>
     public bool IsFile(EntryPath path, out Entry? instead)
@@ -137,7 +149,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
     private (string Tree, EntryPath Relative) Locate(EntryPath path) =>
         spool is not null && IsDump(path) && path != dumpsPath ? (spool, WithinDumps(path))
         : logs is not null && path.IsWithin(LogSegment.Directory) && path != LogSegment.Directory ? (logs.Segments, Within(LogSegment.Directory, path))
-        : (root, path);
+        : (tree, path);
 
     private bool IsLog(EntryPath path, EntryType type)
     {
@@ -196,7 +208,7 @@ internal sealed record SourceScan(IReadOnlyList<ScannedEntry> Entries, IReadOnly
 }
 
 /// <summary>Reads small files of a source whole, wherever they lie.</summary>
-internal sealed class SourceReader(Func<EntryPath, (string Tree, EntryPath Relative)> locate) : IDisposable
+internal sealed class SourceReader(Func<EntryPath, (string Tree, EntryPath Relative)> locate, TreeSnapshot? snapshot) : IDisposable
 {
     private readonly Dictionary<string, TreeReader> readers = new(StringComparer.Ordinal);
 
@@ -209,7 +221,9 @@ internal sealed class SourceReader(Func<EntryPath, (string Tree, EntryPath Relat
             readers.Add(tree, reader = new TreeReader(tree));
         }
 
-        return reader.Read(relative, buffer, out stat);
+        var length = reader.Read(relative, buffer, out stat);
+        stat = snapshot?.AsLive(stat) ?? stat;
+        return length;
     }
 
     public void Dispose()

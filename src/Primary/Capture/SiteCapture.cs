@@ -57,6 +57,9 @@ public sealed record CaptureRequest(
     /// <summary>The site's append-only logs; null when it has none.</summary>
     public SiteLogs? Logs { get; init; }
 
+    /// <summary>What is read instead of the tree; null: the tree.</summary>
+    internal TreeSnapshot? Snapshot { get; init; }
+
     /// <summary>What stops it.</summary>
     public CaptureGuards Guards { get; init; } = CaptureGuards.Usual;
 }
@@ -77,8 +80,8 @@ public static class SiteCapture
         VersionStore store, CaptureRequest request, string packDirectory, TimeProvider time, CancellationToken cancellation, BegunScan? begun = null)
     {
         var began = time.GetTimestamp();
-        request.Guards.RequireMounted(request.Tree, request.Filter);
-        var source = new CaptureSource(request.Tree, request.Spool, request.Filter, request.Logs, request.Epoch);
+        var source = new CaptureSource(request.Tree, request.Spool, request.Filter, request.Logs, request.Epoch, request.Snapshot);
+        request.Guards.RequireMounted(source.Tree, request.Filter);
         var head = store.Head;
         var scan = begun ?? Look(request.Touched);
         var id = NextId(head, request.Epoch);
@@ -94,7 +97,7 @@ public static class SiteCapture
             for (var look = 1; ; look++)
             {
                 scanned = await scan.FoundAsync();
-                request.Guards.RequireMounted(request.Tree, request.Filter);
+                request.Guards.RequireMounted(source.Tree, request.Filter);
                 await using var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16);
                 await using var writer = new PackWriter(output, header);
                 try

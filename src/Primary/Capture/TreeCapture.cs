@@ -52,7 +52,7 @@ internal static class TreeCapture
         var olds = Matched(scanned, before);
         if (guards is not null)
         {
-            RefuseMassDelete(source.Root, scanned, before, olds, known.Manifest, guards);
+            RefuseMassDelete(source.Tree, scanned, before, olds, known.Manifest, guards);
         }
 
         var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null, settled);
