@@ -19,7 +19,8 @@ public sealed record ReplicaHolding(VersionId Stored, VersionId Verified, Versio
 
 /// <param name="Newest">The version that holds the site's state now.</param>
 /// <param name="Made">The same, when this capture made it; null when nothing had changed.</param>
-public sealed record CaptureOutcome(VersionRecord Newest, VersionRecord? Made, TimeSpan Took);
+/// <param name="Everything">All of the tree was looked at, and not only what was touched.</param>
+public sealed record CaptureOutcome(VersionRecord Newest, VersionRecord? Made, TimeSpan Took, bool Everything);
 
 /// <summary>
 /// Being primary of one site in one epoch: captures the live tree, keeps the outbox, and feeds every replica that follows. Entering opens the outbox and starts to
@@ -344,7 +345,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         {
             var made = await Capture_NeedsTurn(claim, allowMassDelete, cancellation);
             var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
-            var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began));
+            var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began), claim.Touched.Everything);
             served = claim.IsWhole ? (number, outcome) : served;
             servedFully = claim.Touched.Everything ? (number, outcome) : servedFully;
 

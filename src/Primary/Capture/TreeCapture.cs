@@ -50,10 +50,8 @@ internal static class TreeCapture
         var vanished = new List<EntryPath>();
         var (scanned, before) = (WithoutOrphans(scan.Entries, vanished), scan.Replaced ?? known.Manifest.Entries);
         var olds = Matched(scanned, before);
-        if (guards is not null)
-        {
-            RefuseMassDelete(source.Tree, scanned, before, olds, known.Manifest, guards);
-        }
+        var gone = guards is null ? null : new GoneEntries(source.Tree, guards, known.Manifest, scanned, before, olds);
+        gone?.RefuseBeforeReading();
 
         var reader = new ContentReader(source, writer, known.Key, known.OpenBasis, hash => known.Manifest.FindContent(hash) is not null, settled);
         var knownSizes = new Lazy<HashSet<long>>(() => [.. known.Manifest.Entries.Where(entry => entry.Type == EntryType.File).Select(entry => entry.Size)]);
@@ -177,6 +175,7 @@ internal static class TreeCapture
             entries.Add(entry);
         }
 
+        gone?.RefuseAfterReading(entries);
         var (manifest, delta) = known.Manifest.Become(entries, before);
         return new TreeChanges(manifest, delta, stats, signatures, filesRead, unstable, unsettled) { Vanished = vanished };
     }
@@ -203,27 +202,6 @@ internal static class TreeCapture
 
         return olds;
     }
-
-    private static void RefuseMassDelete(
-        string root, IReadOnlyList<ScannedEntry> scanned, IReadOnlyList<Entry> before, Entry?[] olds, Manifest known, CaptureGuards guards)
-    {
-        // Nothing left at all is an empty mount point, however small the site was.
-        var missing = before.Count - olds.Count(static old => old is not null);
-        var emptied = !scanned.Any(static found => IsOfSite(found.Entry.Path)) && CountOfSite(known) is > 0 and var all && before.Count(static entry => IsOfSite(entry.Path)) == all;
-        if (emptied || !guards.Tolerates(missing, known.Entries.Count))
-        {
-            var there = olds.OfType<Entry>().Select(static entry => entry.Path).ToHashSet();
-            throw guards.Refusal(root, known.Entries.Count, [.. before.Where(entry => !there.Contains(entry.Path))], emptied);
-        }
-    }
-
-    private static int CountOfSite(Manifest known)
-    {
-        var (start, end) = CaptureSource.ReservedIn(known);
-        return known.Entries.Count - (end - start) - (known.Entries.Count > 0 ? 1 : 0);
-    }
-
-    private static bool IsOfSite(EntryPath path) => !path.IsRoot && !CaptureSource.IsReserved(path);
 
     // A directory that vanished, or was moved, between two looks takes what was seen in it along. Before anything is made of that: it may lead a group of links.
     private static List<ScannedEntry> WithoutOrphans(IReadOnlyList<ScannedEntry> scanned, List<EntryPath> orphans)

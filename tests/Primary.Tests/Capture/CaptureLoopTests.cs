@@ -17,9 +17,14 @@ public sealed class CaptureLoopTests : IDisposable
     private readonly CancellationTokenSource leaving = new();
     private readonly TimerCount time = new();
     private readonly ScriptedWatcher watcher = new();
+    private readonly TouchLedger touches = new();
     private readonly ConcurrentQueue<TouchedPaths> captures = new();
 
-    public void Dispose() => leaving.Dispose();
+    public void Dispose()
+    {
+        leaving.Dispose();
+        touches.Dispose();
+    }
 
     [Fact]
     public async Task A_burst_of_touches_gives_one_capture()
@@ -148,6 +153,23 @@ public sealed class CaptureLoopTests : IDisposable
     }
 
     [Fact]
+    public async Task What_somebody_elses_capture_took_calls_for_none_and_what_it_failed_to_capture_does()
+    {
+        await using var loop = await StartAsync();
+        await ThenWaitsAgainAsync(() => time.Advance(debounce));
+        await TouchAsync("a");
+        var claim = TouchClaim.Of(touches);
+        Assert.Equal([EntryPath.Parse("a")], claim.Touched.Paths);
+        await ThenWaitsAgainAsync(() => time.Advance(debounce));
+        Assert.Single(captures);
+
+        await ThenWaitsAgainAsync(claim.GiveBack);
+        await ThenWaitsAgainAsync(() => time.Advance(debounce));
+        Assert.Equal([EntryPath.Parse("a")], captures.Last().Paths);
+        await leaving.CancelAsync();
+    }
+
+    [Fact]
     public async Task A_fault_nobody_foresaw_is_not_kept_quiet()
     {
         var loop = await StartAsync(static () => throw new InvalidOperationException("a bug"));
@@ -173,15 +195,14 @@ public sealed class CaptureLoopTests : IDisposable
         Directory.CreateDirectory(files["a/b"]);
         using var heard = new SemaphoreSlim(0);
         await using var loop = new CaptureLoop(
-            files.Path, new FilesConfig(files.Path, [], TimeSpan.FromMilliseconds(50), TimeSpan.FromHours(1)), TimeProvider.System, NullLogger.Instance,
-            () => TreeWatcher.Open(files.Path, PathFilter.Nothing, TimeProvider.System, NullLogger.Instance),
-            (touched, _) =>
+            files.Path, new FilesConfig(files.Path, [], TimeSpan.FromMilliseconds(50), TimeSpan.FromHours(1)), TimeProvider.System, NullLogger.Instance, touches,
+            async _ =>
             {
-                captures.Enqueue(touched);
+                var everything = await CaptureAsync(null);
                 heard.Release();
-                return Task.CompletedTask;
+                return everything;
             });
-        loop.Start(leaving.Token);
+        loop.Start(TreeWatcher.Open(files.Path, PathFilter.Nothing, TimeProvider.System, NullLogger.Instance), leaving.Token);
         Assert.True(await heard.WaitAsync(patience), "the first look");
         await File.WriteAllTextAsync(files["a/b/c"], "new");
         Assert.True(await heard.WaitAsync(patience), "the file");
@@ -193,15 +214,28 @@ public sealed class CaptureLoopTests : IDisposable
     private async Task<CaptureLoop> StartAsync(Func<Task>? capture = null)
     {
         var loop = new CaptureLoop(
-            "/site", new FilesConfig("/site", [], debounce, every), time, NullLogger.Instance, () => watcher,
-            (touched, _) =>
-            {
-                captures.Enqueue(touched);
-                return capture?.Invoke() ?? Task.CompletedTask;
-            });
-        loop.Start(leaving.Token);
+            "/site", new FilesConfig("/site", [], debounce, every), time, NullLogger.Instance, touches, _ => CaptureAsync(capture));
+        loop.Start(watcher, leaving.Token);
         await time.UntilAsync(1);
         return loop;
+    }
+
+    // As a primary does: what was not captured is given back.
+    private async Task<bool> CaptureAsync(Func<Task>? capture)
+    {
+        var claim = TouchClaim.Of(touches);
+        captures.Enqueue(claim.Touched);
+        try
+        {
+            await (capture?.Invoke() ?? Task.CompletedTask);
+        }
+        catch
+        {
+            claim.GiveBack();
+            throw;
+        }
+
+        return claim.Touched.Everything;
     }
 
     private Task TouchAsync(string path) => ThenWaitsAgainAsync(() => watcher.Touches.Path(EntryPath.Parse(path)));

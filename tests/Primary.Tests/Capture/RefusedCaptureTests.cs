@@ -34,6 +34,39 @@ public sealed class RefusedCaptureTests
         Assert.Equal(110, allowed.Delta.Removed.Count);
     }
 
+    [Theory]
+    [InlineData("mv \"$1/pages\" \"$1/articles\"")]
+    [InlineData("cp -r \"$1/pages\" \"$1/articles\" && rm -r \"$1/pages\"")]
+    public async Task What_is_there_under_another_name_is_no_mass_delete(string move)
+    {
+        await using var site = await LiveSite.MakeAsync(Pages(200).Directory("pages/deep/deeper").Symlink("pages/link", "deep"));
+        await site.CaptureAsync();
+        Shell.Run(move, site.Root);
+
+        var moved = await site.CaptureAsync();
+
+        Assert.Equal(204, moved.Delta.Removed.Count);
+        Assert.Empty(LiveSite.BlobsOf(moved));
+        Assert.NotNull(site.Store.HeadManifest.Find(EntryPath.Parse("articles/199")));
+    }
+
+    [Theory]
+    [InlineData("mv \"$1/pages\" \"$1/articles\" && rm \"$1\"/articles/0* \"$1\"/articles/1[01]*")]
+    [InlineData("mv \"$1/pages\" \"$1/articles\" && for file in \"$1\"/articles/*; do echo replaced >\"$file\"; done")]
+    [InlineData("rm -r \"$1/pages\" && mkdir \"$1/new\" && for number in $(seq 250); do echo other >\"$1/new/$number\"; done")]
+    [InlineData("cp \"$1/pages/007\" \"$1/kept\" && rm -r \"$1/pages\"")]
+    public async Task What_is_moved_and_mostly_lost_is_one_all_the_same(string loss)
+    {
+        await using var site = await LiveSite.MakeAsync(Pages(200));
+        await site.CaptureAsync();
+        Shell.Run(loss, site.Root);
+
+        await AssertRefusedAsync(site, "--allow-mass-delete");
+        Assert.NotNull((await site.CaptureAsync(allowMassDelete: true)).Version);
+    }
+
+    private static TreeLiteral Pages(int count) => Enumerable.Range(0, count).Aggregate(TreeLiteral.Empty, (so, number) => so.File($"pages/{number:000}", $"{number}"));
+
     [Fact]
     public async Task The_share_that_may_go_is_the_sites_and_the_refusal_names_what_is_gone_and_the_way_out()
     {
