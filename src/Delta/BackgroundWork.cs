@@ -17,7 +17,7 @@ internal sealed class BackgroundWork
         }
         else
         {
-            _underWay = Task.Run(work);
+            _underWay = Beside.RunAsync(work);
         }
     }
 

@@ -109,7 +109,7 @@ public sealed class BlockSignature
     /// <param name="content">Seekable.</param>
     /// <param name="key">The key it was signed with; by another one nothing is what it was.</param>
     /// <remarks>Memory: half a MiB.</remarks>
-    public Task<bool> IsOfAsync(Stream content, BlockKey key, CancellationToken cancellation) => Task.Run(
+    public Task<bool> IsOfAsync(Stream content, BlockKey key, CancellationToken cancellation) => Beside.RunAsync(
         () =>
         {
             if (content.Length != ContentLength)

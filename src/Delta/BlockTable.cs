@@ -51,7 +51,7 @@ internal sealed class BlockTable
 
     /// <summary>A large one is made on another thread: until the first difference nobody needs it.</summary>
     public static Task<BlockTable> MakeAsync(BlockSignature basis, BlockKey key) =>
-        basis.Weak.Length < WorthHandingOver ? Task.FromResult(new BlockTable(basis, key)) : Task.Run(() => new BlockTable(basis, key));
+        basis.Weak.Length < WorthHandingOver ? Task.FromResult(new BlockTable(basis, key)) : Beside.RunAsync(() => new BlockTable(basis, key));
 
     /// <summary>Slides the sum of the block at <paramref name="at"/> on by at least a byte, until it is one of the basis's (true) or the block touches the window's end.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -62,7 +62,7 @@ public static class FileDelta
         }
         CopiedRanges ranges = new();
         ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, hash, ranges, cancellation);
-        await Task.Run(
+        await Beside.RunAsync(
             () =>
             {
                 using DeltaWriter writer = new(delta);
@@ -136,7 +136,7 @@ public static class FileDelta
     /// <exception cref="DeltaFormatException">The forward delta is malformed or does not yield a content as long as the new one.</exception>
     public static Task InvertAsync(
         Stream oldContent, Stream newContent, Stream forward, Stream reverse, CancellationToken cancellation) =>
-        Task.Run(
+        Beside.RunAsync(
             () =>
             {
                 CopiedRanges ranges = CopiedRanges.Of(forward, oldContent.Length, newContent.Length);
@@ -159,7 +159,7 @@ public static class FileDelta
     /// <remarks>Memory: 16 bytes an operation of the first delta (up to three times that while they are gathered), and about 1 MiB.</remarks>
     /// <exception cref="DeltaFormatException">A delta is malformed, the second copies from beyond the end of B, or C is longer than <paramref name="maxLength"/>.</exception>
     public static Task ComposeAsync(Stream first, Stream second, Stream composed, long maxLength, CancellationToken cancellation) =>
-        Task.Run(
+        Beside.RunAsync(
             () =>
             {
                 if (!Composer.Run(first, second, composed, maxLength, int.MaxValue, cancellation))

@@ -32,7 +32,7 @@ public sealed partial class PrimaryRole
                 Logs = logs,
                 Snapshot = site.Files.ReadFrom is { } place ? TreeSnapshot.Open(place, live.Tree, since) : null,
             };
-            return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
+            return await GentlyAsync(() => SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation));
         }, cancellation, claim);
         foreach (var mount in captured.MountPoints.Where(mountsSaid.Add))
         {
@@ -74,9 +74,16 @@ public sealed partial class PrimaryRole
         return version;
     }
 
+    // As the site is to be captured: on threads that take what others leave, or on those of everybody.
+    private Task<T> GentlyAsync<T>(Func<Task<T>> work) => gentle?.RunAsync(work) ?? work();
+
     private async Task DumpAsync(TouchClaim claim, CancellationToken cancellation)
     {
-        await dumps.RunAsync(cancellation);
+        await GentlyAsync(async () =>
+        {
+            await dumps.RunAsync(cancellation);
+            return true;
+        });
         if (dumps.Spool is not null)
         {
             // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.

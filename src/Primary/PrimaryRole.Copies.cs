@@ -53,7 +53,7 @@ public sealed partial class PrimaryRole
     }
 
     /// <summary>
-    /// The barrier: waits until enough replicas hold a version, for at most so long. With <see cref="CaptureNowAsync"/> before it, everything written to the site before the call is in what they hold.
+    /// The barrier: waits until enough replicas hold a version, for at most so long. With <see cref="BarrierAsync"/> before it, everything written to the site before the call is in what they hold.
     /// </summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
     public async Task<CopiesWaited> WaitForCopiesAsync(VersionId version, CopiesGoal goal, TimeSpan atMost, CancellationToken cancellation)

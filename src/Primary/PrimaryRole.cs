@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
+using Mirror.Node.Processes;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Capture.Logs;
@@ -36,6 +37,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly LiveTree live;
     private readonly SiteDumps dumps;
     private readonly CaptureHooks hooks;
+    private readonly GentleThreads? gentle;
     private readonly SiteLogs? logs;
     private readonly PathFilter filter;
     private readonly Outbox outbox;
@@ -77,6 +79,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         leaving = left.Token;
         filter = PathFilter.For(site);
         dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
+        gentle = Niceness.Of(site.Capture) is var niceness && niceness != Niceness.None ? new GentleThreads("capture " + site.Name, niceness) : null;
         hooks = new CaptureHooks(
             site, live.Tree, CaptureHooks.MarkOf(spool), time,
             new HookTouches(touches, path => Log.HooksTouch(logger, site.Name, path.ToString()))) { Snapshot = site.Files.ReadFrom };
@@ -203,9 +206,13 @@ public sealed partial class PrimaryRole : IAsyncDisposable
                 try
                 {
                     var manifest = store.HeadManifest;
-                    await FillPack.WriteAsync(
-                        path, new PackHeader(site.Name, default, default, head.Id, Partial: true), head, manifest, new ManifestDelta(manifest.Entries, []),
-                        new CaptureSource(live.Tree, dumps.Spool, filter, logs), receiverHas.Contains, store.BlockKey, linked.Token);
+                    await GentlyAsync(async () =>
+                    {
+                        await FillPack.WriteAsync(
+                            path, new PackHeader(site.Name, default, default, head.Id, Partial: true), head, manifest, new ManifestDelta(manifest.Entries, []),
+                            new CaptureSource(live.Tree, dumps.Spool, filter, logs), receiverHas.Contains, store.BlockKey, linked.Token);
+                        return true;
+                    });
                     return path;
                 }
                 catch (ContentMovedOnException moved) when (attempt < fillAttempts)
@@ -245,6 +252,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         // Whoever is capturing ends; the turn is not given to anybody again.
         await capturing.WaitAsync();
         logs?.Dispose();
+        gentle?.Dispose();
         left.Dispose();
     }
 

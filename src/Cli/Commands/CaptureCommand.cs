@@ -13,9 +13,11 @@ internal static class CaptureCommand
     private const string Text = """
         Capture the site's present state as a version now. Everything written before the command is in it.
 
+        Where a watcher is at work, only what was touched is looked at, as the kernel told it by then: that takes milliseconds, however large the site. What is written through a memory map is told when the file is closed, and what another machine writes on a network file system never: --everything looks at all of the tree.
+
         --wait says what to wait for: stored:K (K replicas have received it, durably), verified:K (applied, every file checked), warm:K (their apps serve it), or consistent (it stays, whatever happens next). The primary is no replica. Exit code 0: reached; 5: the version is there, but the time was over first.
 
-        Examples: mirror capture; mirror capture --wait stored:2; mirror capture --site wiki --wait consistent --timeout 10 --json
+        Examples: mirror capture; mirror capture --everything; mirror capture --wait stored:2; mirror capture --site wiki --wait consistent --timeout 10 --json
         """;
 
     public static Command Create()
@@ -27,6 +29,7 @@ internal static class CaptureCommand
         var copies = new Option<int>("--copies") { Description = "Wait until this many nodes (the primary included) hold the version verified.", DefaultValueFactory = _ => 1 };
         var timeout = new Option<int>("--timeout") { Description = "Seconds to wait for them.", DefaultValueFactory = _ => 60 };
         var massDelete = new Option<bool>("--allow-mass-delete") { Description = "More than half of the site is gone, and that is meant." };
+        var everything = new Option<bool>("--everything") { Description = "Look at all of the tree, also where a watcher says what was touched." };
         wait.Validators.Add(found =>
         {
             if (found.Tokens is [var token] && !CopiesGoal.TryParse(token.Value, out _))
@@ -43,7 +46,7 @@ internal static class CaptureCommand
         });
         var command = new Command("capture", Text)
         {
-            config, member, site, wait, copies, timeout, massDelete,
+            config, member, site, wait, copies, timeout, massDelete, everything,
         };
         command.Validators.Add(found =>
         {
@@ -61,6 +64,7 @@ internal static class CaptureCommand
                 Site = ClusterOptions.SiteOf(asking.Config, parsed.GetValue(site)),
                 TimeoutMs = (uint)parsed.GetValue(timeout) * 1000,
                 AllowMassDelete = parsed.GetValue(massDelete),
+                Everything = parsed.GetValue(everything),
             };
             if (goal is null)
             {
@@ -91,7 +95,7 @@ internal static class CaptureCommand
     {
         var fields = new Fields
         {
-            ["ok"] = ok, ["changed"] = reply.Changed, ["copies"] = reply.Copies, ["capture_ms"] = reply.CaptureMs, ["version"] = VersionText.ToJson(reply.Version),
+            ["ok"] = ok, ["changed"] = reply.Changed, ["everything"] = reply.Everything, ["copies"] = reply.Copies, ["capture_ms"] = reply.CaptureMs, ["version"] = VersionText.ToJson(reply.Version),
         };
         if (goal is not null)
         {

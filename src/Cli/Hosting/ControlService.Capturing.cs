@@ -63,7 +63,9 @@ internal sealed partial class ControlService
             throw new RpcException(new Status(StatusCode.InvalidArgument, why));
         }
 
-        var captured = await role.CaptureNowAsync(request.AllowMassDelete, context.CancellationToken);
+        var captured = request.Everything || request.AllowMassDelete
+            ? await role.CaptureNowAsync(request.AllowMassDelete, context.CancellationToken)
+            : await role.BarrierAsync(allowMassDelete: false, context.CancellationToken);
         var reply = new CaptureReply
         {
             Version = VersionSummaries.Of(captured.Newest, true, ""),
@@ -71,6 +73,7 @@ internal sealed partial class ControlService
             CaptureMs = captured.Took.TotalMilliseconds,
             Copies = 1,
             Reached = true,
+            Everything = captured.Everything,
         };
         var limit = TimeSpan.FromMilliseconds(request.TimeoutMs);
         if (goal is not null)

@@ -6,6 +6,7 @@ using Mirror.Node.Processes;
 using Mirror.Primary;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Sweep;
+using Mirror.Replica.Warm;
 using Mirror.Store.Versions;
 
 namespace Mirror.Cli.Hosting;
@@ -77,6 +78,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
             var sentence = $"primary in epoch {lease.Epoch}";
             await context.Status.PublishAsync(
                 SiteRole.Primary, lease.Epoch, store.Head?.Id ?? default, store.Head, store.Head?.Id ?? default, apps, sentence, limit.Token);
+            await WakeEventsAsync(context, live, limit.Token);
             var role = await PrimaryRole.EnterAsync(
                 site, context.Member.Name, lease.Epoch, store, live, context.Spool, context.Time, context.Logger, limit.Token);
             context.Served.Enter(site.Name, role);
@@ -97,6 +99,22 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
                 SiteRole.Fenced, lease.Epoch, store.Head?.Id ?? default, store.Head, default, null, $"could not serve: {failure.Message}", CancellationToken.None);
             await lease.GiveBackAsync(null, CancellationToken.None);
             return null;
+        }
+    }
+
+    // Before the first capture, which would find them asleep. That they are is no reason not to serve.
+    private static async Task WakeEventsAsync(SiteContext context, LiveTree live, CancellationToken cancellation)
+    {
+        try
+        {
+            if (live.Slot != SlotDatabases.Unadopted && await MariaDbEvents.WakeAsync(context.Site, live.Tree, live.Slot, context.Time, cancellation) is var woken and > 0)
+            {
+                Log.EventsRun(context.Logger, context.Site.Name, woken);
+            }
+        }
+        catch (ToolException failure)
+        {
+            Log.EventsSleep(context.Logger, context.Site.Name, failure.Message);
         }
     }
 
@@ -316,6 +334,12 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
 
         [LoggerMessage(7023, LogLevel.Warning, "{Site}: the last changes may not have reached a replica: {Reason}")]
         public static partial void LeftBehind(ILogger logger, string site, string reason);
+
+        [LoggerMessage(7025, LogLevel.Information, "{Site}: {Count} event(s) of its databases run here from now on")]
+        public static partial void EventsRun(ILogger logger, string site, int count);
+
+        [LoggerMessage(7026, LogLevel.Error, "{Site}: the events of its databases could not be enabled, and do not run: {Reason} Run ALTER EVENT … ENABLE for those with the status SLAVESIDE_DISABLED")]
+        public static partial void EventsSleep(ILogger logger, string site, string reason);
 
         [LoggerMessage(7024, LogLevel.Warning, "{Site}: its apps ended ({Reason}) and are started again")]
         public static partial void AppsEnded(ILogger logger, string site, string reason);

@@ -1,9 +1,11 @@
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
 using Mirror.Leadership.Membership;
+using Mirror.Node.Processes;
 using Mirror.Node.Wire;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Retire;
+using Mirror.Replica.Warm;
 using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
 
@@ -27,6 +29,7 @@ internal static partial class Retiring
                 var retirement = await FormerPrimary.RetireAsync(
                     site, context.Member.Name, store, live, context.Spool, ancestry, context.Time, context.Logger, cancellation);
                 context.Status.Say(retirement.Sentence);
+                await PutEventsToSleepAsync(context, live, cancellation);
                 return;
             }
             catch (Exception failure) when (failure is RpcException or CaptureException or StoreException or IOException)
@@ -35,6 +38,19 @@ internal static partial class Retiring
                 context.Status.Say($"cannot follow {successor.Node} yet: {failure.Message}");
                 await Task.Delay(pause, context.Time, cancellation);
             }
+        }
+    }
+
+    // What the former primary's databases would go on doing by themselves is the new one's to do.
+    private static async Task PutEventsToSleepAsync(SiteContext context, LiveTree live, CancellationToken cancellation)
+    {
+        try
+        {
+            await MariaDbEvents.PutToSleepAsync(context.Site, live.Tree, live.Slot, context.Time, cancellation);
+        }
+        catch (ToolException failure)
+        {
+            Log.EventsRun(context.Logger, context.Site.Name, failure.Message);
         }
     }
 
@@ -50,6 +66,9 @@ internal static partial class Retiring
 
     private static partial class Log
     {
+        [LoggerMessage(7011, LogLevel.Error, "{Site}: this node is primary no more, and the events of its former database may still run, because they could not be disabled: {Reason} Run ALTER EVENT … DISABLE there")]
+        public static partial void EventsRun(ILogger logger, string site, string reason);
+
         [LoggerMessage(7010, LogLevel.Warning, "{Site}: cannot follow {Successor} yet, and tries again: {Reason}")]
         public static partial void Postponed(ILogger logger, string site, string successor, string reason);
     }

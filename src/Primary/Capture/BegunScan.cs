@@ -1,3 +1,4 @@
+using Mirror.Delta;
 using Mirror.Primary.Watch;
 using Mirror.Store.Versions;
 
@@ -24,14 +25,14 @@ public sealed class BegunScan
     internal static BegunScan Of(CaptureSource source, TimeProvider time, CancellationToken cancellation)
     {
         var at = source.Since ?? time.GetUtcNow();
-        return new BegunScan(at, Task.Run(() => source.Scan(cancellation), cancellation));
+        return new BegunScan(at, Beside.RunAsync(() => source.Scan(cancellation), cancellation));
     }
 
     /// <summary>A look at what was touched.</summary>
     internal static BegunScan Of(CaptureSource source, TouchedPaths touched, VersionStore store, TimeProvider time, CancellationToken cancellation)
     {
         var at = source.Since ?? time.GetUtcNow();
-        return new BegunScan(at, Task.Run(() => source.Look(touched, store.HeadManifest, store.StatKeys, cancellation), cancellation));
+        return new BegunScan(at, Beside.RunAsync(() => source.Look(touched, store.HeadManifest, store.StatKeys, cancellation), cancellation));
     }
 
     /// <exception cref="CaptureException">The root is gone, or something in it cannot be read.</exception>

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Security.Cryptography;
 using System.Threading.Channels;
+using Mirror.Delta;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 
@@ -32,7 +33,7 @@ internal sealed class FilesAhead : IAsyncDisposable
     public FilesAhead(CaptureSource source, IReadOnlyList<ScannedEntry> files, long settled, CancellationToken cancellation)
     {
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        reading = Task.Run(() => ReadAllAsync(source, files, settled, stop.Token), CancellationToken.None);
+        reading = Beside.RunAsync(() => ReadAllAsync(source, files, settled, stop.Token), CancellationToken.None);
     }
 
     /// <summary>The next file, in the order of the list.</summary>

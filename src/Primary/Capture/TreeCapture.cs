@@ -116,7 +116,8 @@ internal static class TreeCapture
             var isSame = true;
             if (unread[i] is { } hash)
             {
-                entry = entry with { Hash = hash };
+                // Its inode was not changed since, and so its attributes were not: those that were found may be of a file that took its place between two calls.
+                entry = entry with { Hash = hash, Xattrs = old?.Xattrs ?? entry.Xattrs };
                 stats[entry.Path] = found.Stat;
             }
             else

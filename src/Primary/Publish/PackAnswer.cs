@@ -5,7 +5,7 @@ using Mirror.Node.Wire;
 namespace Mirror.Primary.Publish;
 
 /// <summary>A pack's bytes on their way to who asked, as they are written.</summary>
-internal sealed class PackAnswer(IServerStreamWriter<PackBytes> responseStream, ulong epoch, Pace? pace) : Stream
+internal sealed class PackAnswer(IServerStreamWriter<PackBytes> responseStream, ulong epoch, Bandwidth? bandwidth) : Stream
 {
     private const int PieceLength = 256 << 10;
 
@@ -24,10 +24,10 @@ internal sealed class PackAnswer(IServerStreamWriter<PackBytes> responseStream, 
     {
         while (!buffer.IsEmpty)
         {
-            var piece = buffer[..Math.Min(pace?.Piece ?? PieceLength, buffer.Length)];
-            if (pace is not null)
+            var piece = buffer[..Math.Min(bandwidth?.Piece ?? PieceLength, buffer.Length)];
+            if (bandwidth is not null)
             {
-                await pace.SpendAsync(piece.Length, cancellationToken);
+                await bandwidth.SpendAsync(piece.Length, cancellationToken);
             }
 
             // Copied: the message may still be on its way when the writer's buffer is filled again.

@@ -37,7 +37,7 @@ public sealed partial class ReplicationService : IDisposable
         await lending.WaitAsync(context.CancellationToken);
         try
         {
-            await using var answer = new PackAnswer(responseStream, epochs.Highest(request.Site), PaceFor(request.Site, context));
+            await using var answer = new PackAnswer(responseStream, epochs.Highest(request.Site), BandwidthFor(request.Site, context));
             var lent = await store.LendAsync(ToId(request.ManifestOf), wanted, answer, context.CancellationToken);
             Log.Lent(logger, request.Site, Node.Listening.Callers.PeerName(context) ?? "this machine", lent, wanted.Count);
         }

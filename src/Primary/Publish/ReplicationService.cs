@@ -25,7 +25,7 @@ public sealed partial class ReplicationService(
     private const int mostHaves = 8 << 20;
     private static readonly TimeSpan heartbeat = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentDictionary<string, SitePace> paces = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, SiteBandwidth> bandwidths = new(StringComparer.Ordinal);
 
     public override async Task Follow(FollowRequest request, IServerStreamWriter<FollowFrame> responseStream, ServerCallContext context)
     {
@@ -40,7 +40,7 @@ public sealed partial class ReplicationService(
             RequireStillPrimary(request.Site, role);
             if (role.TryNext(have, root, out var upToDate) is { } pack)
             {
-                await SendAsync(pack, role.Epoch, pack.To == resumeTo ? resumeAt : 0, responseStream, PaceFor(request.Site, context), context.CancellationToken);
+                await SendAsync(pack, role.Epoch, pack.To == resumeTo ? resumeAt : 0, responseStream, BandwidthFor(request.Site, context), context.CancellationToken);
                 (have, root) = (pack.To, pack.ToRoot);
                 continue;
             }
@@ -95,7 +95,7 @@ public sealed partial class ReplicationService(
 
         try
         {
-            await SendFileAsync(path, role.Epoch, responseStream, PaceFor(site, context), context.CancellationToken);
+            await SendFileAsync(path, role.Epoch, responseStream, BandwidthFor(site, context), context.CancellationToken);
             Log.Filled(logger, site, context.Host, has.Count, new FileInfo(path).Length);
         }
         finally
@@ -109,7 +109,7 @@ public sealed partial class ReplicationService(
         var store = StoreFor(request.Site, request.Epoch, context);
         var path = store.FindPack(ToId(request.From), ToId(request.To))
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"This node keeps no pack from {ToId(request.From)} to {ToId(request.To)} of {request.Site}."));
-        await SendFileAsync(path, epochs.Highest(request.Site), responseStream, PaceFor(request.Site, context), context.CancellationToken);
+        await SendFileAsync(path, epochs.Highest(request.Site), responseStream, BandwidthFor(request.Site, context), context.CancellationToken);
     }
 
     public override Task<VersionList> ListVersions(ListVersionsRequest request, ServerCallContext context)
@@ -128,7 +128,7 @@ public sealed partial class ReplicationService(
     }
 
     private static async Task SendAsync(
-        OutboxPack pack, ulong epoch, ulong offset, IServerStreamWriter<FollowFrame> responseStream, Pace? pace, CancellationToken cancellation)
+        OutboxPack pack, ulong epoch, ulong offset, IServerStreamWriter<FollowFrame> responseStream, Bandwidth? bandwidth, CancellationToken cancellation)
     {
         await using var file = OpenSequential(pack.Path);
         var from = (long)Math.Min(offset, (ulong)file.Length);
@@ -142,7 +142,7 @@ public sealed partial class ReplicationService(
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         await ForEachChunkAsync(
             file,
-            pace,
+            bandwidth,
             async (chunk, at) =>
             {
                 // The digest is over the whole pack, also when the transfer resumes inside it.
@@ -150,7 +150,7 @@ public sealed partial class ReplicationService(
                 var skip = (int)Math.Clamp(from - at, 0, chunk.Length);
                 if (skip < chunk.Length)
                 {
-                    await SpendAsync(pace, chunk.Length - skip, cancellation);
+                    await SpendAsync(bandwidth, chunk.Length - skip, cancellation);
                     await responseStream.WriteAsync(new FollowFrame { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk[skip..]) }, cancellation);
                 }
             },
@@ -159,30 +159,30 @@ public sealed partial class ReplicationService(
             new FollowFrame { Epoch = epoch, Ends = new PackEnds { Sha256 = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()) } }, cancellation);
     }
 
-    private static async Task SendFileAsync(string path, ulong epoch, IServerStreamWriter<PackBytes> responseStream, Pace? pace, CancellationToken cancellation)
+    private static async Task SendFileAsync(string path, ulong epoch, IServerStreamWriter<PackBytes> responseStream, Bandwidth? bandwidth, CancellationToken cancellation)
     {
         await using var file = OpenSequential(path);
         await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Length = (ulong)file.Length }, cancellation);
         await ForEachChunkAsync(
             file,
-            pace,
+            bandwidth,
             async (chunk, _) =>
             {
-                await SpendAsync(pace, chunk.Length, cancellation);
+                await SpendAsync(bandwidth, chunk.Length, cancellation);
                 await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation);
             },
             cancellation);
     }
 
-    private static Task SpendAsync(Pace? pace, int bytes, CancellationToken cancellation) => pace?.SpendAsync(bytes, cancellation) ?? Task.CompletedTask;
+    private static Task SpendAsync(Bandwidth? bandwidth, int bytes, CancellationToken cancellation) => bandwidth?.SpendAsync(bytes, cancellation) ?? Task.CompletedTask;
 
-    private Pace? PaceFor(string site, ServerCallContext context) =>
-        paces.GetOrAdd(site, name => new SitePace(config.Sites[name].Replication, time)).For(context.GetHttpContext().Connection.RemoteIpAddress);
+    private Bandwidth? BandwidthFor(string site, ServerCallContext context) =>
+        bandwidths.GetOrAdd(site, name => new SiteBandwidth(config.Sites[name].Replication, time)).For(context.GetHttpContext().Connection.RemoteIpAddress);
 
     // WriteAsync has handed the bytes on when it returns, so one buffer serves the whole file.
-    private static async Task ForEachChunkAsync(FileStream file, Pace? pace, Func<ReadOnlyMemory<byte>, long, Task> send, CancellationToken cancellation)
+    private static async Task ForEachChunkAsync(FileStream file, Bandwidth? bandwidth, Func<ReadOnlyMemory<byte>, long, Task> send, CancellationToken cancellation)
     {
-        var length = pace?.Piece ?? chunkLength;
+        var length = bandwidth?.Piece ?? chunkLength;
         var buffer = ArrayPool<byte>.Shared.Rent(chunkLength);
         try
         {

@@ -7,12 +7,15 @@ namespace Mirror.Replica.Warm;
 
 /// <summary>
 /// Loads a dump of MariaDB, which is a file for each table and one that lists them in their order, into a database made for it. The client is told to take nothing in the dump for a command of
-/// its own, and stops at the first statement that fails.
+/// its own, and stops at the first statement that fails. Events are loaded asleep.
 /// </summary>
 internal static partial class MariaDbLoad
 {
     private const string Contents = "contents";
     private const long LongestContents = 16 << 20;
+
+    // What is no table's: routines and events, and views.
+    private const string TablePrefix = "table.";
 
     /// <summary>Whatever is in a database of that name goes.</summary>
     public static async Task RunAsync(string dump, DatabaseConfig database, string connection, string name, TimeProvider time, CancellationToken cancellation)
@@ -28,6 +31,9 @@ internal static partial class MariaDbLoad
             Within = database.Within,
             Input = (input, token) => FeedAsync(listed.Files, input, token),
         }).RunAsync(time, cancellation);
+
+        // One that a server wrote down in words nobody here knows.
+        await MariaDbEvents.PutToSleepAsync(database, connection, name, time, cancellation);
     }
 
     private sealed record Listed(string Charset, string Collation, IReadOnlyList<string> Files);
@@ -37,7 +43,9 @@ internal static partial class MariaDbLoad
         foreach (var file in files)
         {
             await using var content = File.OpenRead(file);
-            await content.CopyToAsync(input, 256 << 10, cancellation);
+            await (Path.GetFileName(file).StartsWith(TablePrefix, StringComparison.Ordinal)
+                ? content.CopyToAsync(input, 256 << 10, cancellation)
+                : MariaDbEvents.CopyAsync(content, input, cancellation));
         }
     }
 

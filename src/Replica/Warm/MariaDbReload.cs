@@ -74,6 +74,7 @@ internal sealed class MariaDbReload(TimeProvider time) : IReload
         try
         {
             await RunAsync(target, name, after.Objects);
+            await MariaDbEvents.WakeAsync(target.Database, target.Location, name, time, CancellationToken.None);
             if (before is not null)
             {
                 // It keeps a state: nothing in it runs.

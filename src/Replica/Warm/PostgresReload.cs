@@ -41,7 +41,7 @@ internal sealed class PostgresReload : IReload
         var beside = Beside(SlotDatabases.DatabaseOf(target.Location));
         await PostgresTool.RunAsync("dropdb", target.Location, ["--if-exists", "--force", "--no-password", beside], cancellation);
         await PostgresTool.RunAsync("createdb", target.Location, ["--no-password", "--template=template0", beside], cancellation);
-        await PostgresTool.RunAsync("pg_restore", target.Location, ["--no-password", "--no-owner", "--exit-on-error", "--dbname=" + beside, dump], cancellation);
+        await SlotLoader.RestorePostgresAsync(dump, target.Location, beside, cancellation);
     }
 
     public async Task SwapAsync(DatabaseTarget target, string dump)

@@ -65,6 +65,22 @@ internal sealed class SlotLoader(SiteConfig site, TimeProvider time)
         File.Move(pending, target, overwrite: true);
     }
 
+    /// <summary>With the roles that it grants to.</summary>
+    /// <exception cref="PostgresToolException"/>
+    internal static async Task RestorePostgresAsync(string dump, string connection, string name, CancellationToken cancellation)
+    {
+        var lacking = await PostgresRolesLoad.RunAsync(SlotDatabases.RolesPath(dump), connection, cancellation);
+        try
+        {
+            await PostgresTool.RunAsync("pg_restore", connection, ["--no-password", "--no-owner", "--exit-on-error", "--dbname=" + name, dump], cancellation);
+        }
+        catch (PostgresToolException failure) when (lacking is not null && failure.Message.Contains("role ", StringComparison.Ordinal))
+        {
+            // A role that nothing in the database is granted to may be missing.
+            throw new PostgresToolException($"{failure.Message.TrimEnd('.')}. {lacking}", failure);
+        }
+    }
+
     private static async Task LoadPostgresAsync(string dump, string configured, string target, CancellationToken cancellation)
     {
         if (!Directory.Exists(dump))
@@ -75,7 +91,6 @@ internal sealed class SlotLoader(SiteConfig site, TimeProvider time)
         var name = SlotDatabases.DatabaseOf(target);
         await PostgresTool.RunAsync("dropdb", configured, ["--if-exists", "--force", "--no-password", name], cancellation);
         await PostgresTool.RunAsync("createdb", configured, ["--no-password", "--template=template0", name], cancellation);
-        await PostgresTool.RunAsync(
-            "pg_restore", configured, ["--no-password", "--no-owner", "--exit-on-error", "--dbname=" + name, dump], cancellation);
+        await RestorePostgresAsync(dump, configured, name, cancellation);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Mirror.Delta;
 using ZstdSharp;
 
 namespace Mirror.Store.Packs;
@@ -25,7 +26,7 @@ internal sealed class FrameJob : IDisposable
 
     /// <summary>Compresses the first bytes of <see cref="Raw"/> on another thread.</summary>
     public void Begin(FrameKind frame, int length, CompressionEffort effort) =>
-        Packing = Task.Run(() => Pack(frame, Raw.AsSpan(0, length), effort));
+        Packing = Beside.RunAsync(() => Pack(frame, Raw.AsSpan(0, length), effort));
 
     public void Pack(FrameKind frame, ReadOnlySpan<byte> raw, CompressionEffort effort)
     {

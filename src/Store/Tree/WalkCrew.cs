@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Mirror.Delta;
 
 namespace Mirror.Store.Tree;
 
@@ -26,7 +27,7 @@ internal sealed class WalkCrew<T>
         var helpers = new Task[Math.Min(Environment.ProcessorCount, MostHands) - 1];
         for (var i = 0; i < helpers.Length; i++)
         {
-            helpers[i] = Task.Run(() => crew.Help(hire, cancellation), over.Token);
+            helpers[i] = Beside.RunAsync(() => crew.Help(hire, cancellation), over.Token);
         }
 
         // This thread would do all of it, if the others never came to it.

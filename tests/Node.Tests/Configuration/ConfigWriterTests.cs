@@ -14,6 +14,16 @@ public sealed class ConfigWriterTests
     }
 
     [Fact]
+    public void What_the_example_only_mentions_survives_too()
+    {
+        var text = Good.Replace("root: /srv/wiki", "root: /srv/wiki\n      marker: .mounted\n      read-from: /run/{node}/wiki", StringComparison.Ordinal)
+            + "\n    hooks: { before: [snapshot], after: [remove, snapshot] }";
+        var config = Parse(text);
+        Assert.Equal("/run/{node}/wiki", config.Sites["wiki"].Files.ReadFrom);
+        Assert.Equal(Fingerprint(config), Fingerprint(Parse(ConfigWriter.Write(config))));
+    }
+
+    [Fact]
     public void Any_text_survives_being_written_and_read()
     {
         var config = Parse(Good);

@@ -1,4 +1,5 @@
 using Microsoft.Data.Sqlite;
+using Mirror.Delta;
 using Mirror.Node.Configuration;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
@@ -41,7 +42,7 @@ internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider 
 
         var pending = target + ".tmp";
         File.Delete(pending);
-        await Task.Run(() => BackupAsync(pending, cancellation), cancellation);
+        await Beside.RunAsync(() => BackupAsync(pending, cancellation), cancellation);
         File.Move(pending, target, overwrite: true);
         last = now;
     }

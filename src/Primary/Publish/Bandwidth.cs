@@ -7,7 +7,7 @@ namespace Mirror.Primary.Publish;
 /// A limit on the bytes sent in a second, shared by all who send by it, in the order in which they ask. What was not used is not saved up, but for a tenth of a second: enough that a timer's
 /// lateness costs nothing.
 /// </summary>
-internal sealed class Pace(long bytesPerSecond, TimeProvider time)
+internal sealed class Bandwidth(long bytesPerSecond, TimeProvider time)
 {
     private const int leastPiece = 4 << 10;
     private const int piecesPerSecond = 16;
@@ -38,27 +38,27 @@ internal sealed class Pace(long bytesPerSecond, TimeProvider time)
 }
 
 /// <summary>The limit of one site, and to whom it does not apply.</summary>
-internal sealed class SitePace
+internal sealed class SiteBandwidth
 {
-    private readonly Pace? pace;
+    private readonly Bandwidth? bandwidth;
     private readonly IReadOnlyList<IPNetwork> exempt;
 
-    public SitePace(ReplicationConfig config, TimeProvider time)
+    public SiteBandwidth(ReplicationConfig config, TimeProvider time)
     {
-        pace = config.Bandwidth > 0 ? new Pace(config.Bandwidth, time) : null;
+        bandwidth = config.Bandwidth > 0 ? new Bandwidth(config.Bandwidth, time) : null;
         exempt = [.. config.Exempt.Select(network => IPNetwork.Parse(network))];
     }
 
     /// <summary>Null when as much may be sent to this address as goes through.</summary>
-    public Pace? For(IPAddress? receiver)
+    public Bandwidth? For(IPAddress? receiver)
     {
-        if (pace is null || receiver is null)
+        if (bandwidth is null || receiver is null)
         {
-            return pace;
+            return bandwidth;
         }
 
         // A socket that serves both families gives an IPv4 address in the dress of IPv6.
         var address = receiver.IsIPv4MappedToIPv6 ? receiver.MapToIPv4() : receiver;
-        return exempt.Any(network => network.Contains(address)) ? null : pace;
+        return exempt.Any(network => network.Contains(address)) ? null : bandwidth;
     }
 }

@@ -5,7 +5,7 @@ using Mirror.Primary.Publish;
 
 namespace Mirror.Primary.Tests.Publish;
 
-public sealed class PaceTests
+public sealed class BandwidthTests
 {
     private const int rate = 1 << 20;
     private readonly FakeTimeProvider time = new();
@@ -15,9 +15,9 @@ public sealed class PaceTests
     [InlineData(5)]
     public void However_many_send_together_they_send_the_rate_and_no_more(int senders)
     {
-        var pace = new Pace(rate, time);
+        var bandwidth = new Bandwidth(rate, time);
         var sent = new long[senders];
-        var granted = Enumerable.Range(0, senders).Select(_ => pace.SpendAsync(pace.Piece, CancellationToken.None)).ToArray();
+        var granted = Enumerable.Range(0, senders).Select(_ => bandwidth.SpendAsync(bandwidth.Piece, CancellationToken.None)).ToArray();
         for (var step = 0; step < 1000; step++)
         {
             time.Advance(TimeSpan.FromMilliseconds(10));
@@ -25,26 +25,26 @@ public sealed class PaceTests
             {
                 while (granted[sender].IsCompleted)
                 {
-                    sent[sender] += pace.Piece;
-                    granted[sender] = pace.SpendAsync(pace.Piece, CancellationToken.None);
+                    sent[sender] += bandwidth.Piece;
+                    granted[sender] = bandwidth.SpendAsync(bandwidth.Piece, CancellationToken.None);
                 }
             }
         }
 
         // In ten seconds ten seconds' worth, and what may go ahead of it: what is saved, and a piece.
-        Assert.InRange(sent.Sum(), (10L * rate) - pace.Piece, (10L * rate) + (rate / 10) + (2 * pace.Piece));
-        Assert.InRange(sent.Max() - sent.Min(), 0, 2 * pace.Piece);
+        Assert.InRange(sent.Sum(), (10L * rate) - bandwidth.Piece, (10L * rate) + (rate / 10) + (2 * bandwidth.Piece));
+        Assert.InRange(sent.Max() - sent.Min(), 0, 2 * bandwidth.Piece);
     }
 
     [Fact]
     public async Task A_pause_is_not_made_up_for()
     {
-        var pace = new Pace(rate, time);
-        await pace.SpendAsync(rate, CancellationToken.None);
+        var bandwidth = new Bandwidth(rate, time);
+        await bandwidth.SpendAsync(rate, CancellationToken.None);
         time.Advance(TimeSpan.FromHours(1));
-        await pace.SpendAsync(rate / 10, CancellationToken.None);
-        await pace.SpendAsync(rate, CancellationToken.None);
-        var next = pace.SpendAsync(1, CancellationToken.None);
+        await bandwidth.SpendAsync(rate / 10, CancellationToken.None);
+        await bandwidth.SpendAsync(rate, CancellationToken.None);
+        var next = bandwidth.SpendAsync(1, CancellationToken.None);
         time.Advance(TimeSpan.FromMilliseconds(990));
         Assert.False(next.IsCompleted);
         time.Advance(TimeSpan.FromMilliseconds(20));
@@ -54,11 +54,11 @@ public sealed class PaceTests
     [Fact]
     public async Task Who_gives_up_waiting_stops_nobody_else()
     {
-        var pace = new Pace(rate, time);
-        await pace.SpendAsync(rate, CancellationToken.None);
+        var bandwidth = new Bandwidth(rate, time);
+        await bandwidth.SpendAsync(rate, CancellationToken.None);
         using var first = new CancellationTokenSource();
-        var given = pace.SpendAsync(1, first.Token);
-        var other = pace.SpendAsync(1, CancellationToken.None);
+        var given = bandwidth.SpendAsync(1, first.Token);
+        var other = bandwidth.SpendAsync(1, CancellationToken.None);
         await first.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => given);
         time.Advance(TimeSpan.FromSeconds(1.01));
@@ -70,7 +70,7 @@ public sealed class PaceTests
     [InlineData(1L << 20, 64 << 10)]
     [InlineData(1L << 40, 256 << 10)]
     public void Pieces_are_so_small_that_a_slow_stream_is_never_silent_for_long(long bytesPerSecond, int piece) =>
-        Assert.Equal(piece, new Pace(bytesPerSecond, time).Piece);
+        Assert.Equal(piece, new Bandwidth(bytesPerSecond, time).Piece);
 
     [Theory]
     [InlineData("10.1.2.3", false)]
@@ -81,10 +81,10 @@ public sealed class PaceTests
     [InlineData(null, true)]
     public void The_limit_is_for_all_but_the_networks_that_are_named(string? address, bool limited)
     {
-        var site = new SitePace(new ReplicationConfig(rate, ["10.0.0.0/8", "fd00::/8"]), time);
+        var site = new SiteBandwidth(new ReplicationConfig(rate, ["10.0.0.0/8", "fd00::/8"]), time);
         Assert.Equal(limited, site.For(address is null ? null : IPAddress.Parse(address)) is not null);
     }
 
     [Fact]
-    public void Without_a_limit_there_is_none() => Assert.Null(new SitePace(ReplicationConfig.Default, time).For(IPAddress.Loopback));
+    public void Without_a_limit_there_is_none() => Assert.Null(new SiteBandwidth(ReplicationConfig.Default, time).For(IPAddress.Loopback));
 }
