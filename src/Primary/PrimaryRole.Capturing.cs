@@ -79,11 +79,7 @@ public sealed partial class PrimaryRole
 
     private async Task DumpAsync(TouchClaim claim, CancellationToken cancellation)
     {
-        await GentlyAsync(async () =>
-        {
-            await dumps.RunAsync(cancellation);
-            return true;
-        });
+        await dumps.RunAsync(cancellation);
         if (dumps.Spool is not null)
         {
             // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.

@@ -78,8 +78,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         Epoch = epoch;
         leaving = left.Token;
         filter = PathFilter.For(site);
-        dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time);
         gentle = Niceness.Of(site.Capture) is var niceness && niceness != Niceness.None ? new GentleThreads("capture " + site.Name, niceness) : null;
+        dumps = new SiteDumps(site, live.Tree, live.Slot, spool, time, gentle);
         hooks = new CaptureHooks(
             site, live.Tree, CaptureHooks.MarkOf(spool), time,
             new HookTouches(touches, path => Log.HooksTouch(logger, site.Name, path.ToString()))) { Snapshot = site.Files.ReadFrom };

@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace Mirror.Node.Processes;
 
 /// <summary>
-/// A few threads of our own that take what others leave, for work that is in no hurry. The thread pool will not do: its threads serve everybody, and a thread that was made gentle can, without privileges, never be
-/// made as it was. All that is begun here stays here over every <c>await</c>, as does what it begins itself by <see cref="TaskScheduler.Current"/>.
+/// A few threads of our own that take what others leave, for work that is in no hurry. The thread pool will not do: its threads serve everybody. All that is begun here stays here over every <c>await</c>, as does
+/// what it begins itself by <see cref="TaskScheduler.Current"/>. A thread is made as gentle as the one that makes it, and the pool makes its threads wherever it notices that it has too few: so whoever waits
+/// for work here is told of its end by a thread that is not gentle, and what the pool made here meanwhile is made like all others again.
 /// </summary>
 public sealed class GentleThreads : TaskScheduler, IDisposable
 {
@@ -12,10 +13,13 @@ public sealed class GentleThreads : TaskScheduler, IDisposable
     private const int Fewest = 4;
     private const int Most = 9;
 
+    private static readonly ConcurrentDictionary<int, bool> all = [];
+
     [ThreadStatic]
     private static GentleThreads? here;
 
     private readonly BlockingCollection<Task> due = [];
+    private readonly BlockingCollection<Action> ended = [];
 
     public GentleThreads(string name, Niceness niceness)
     {
@@ -23,12 +27,24 @@ public sealed class GentleThreads : TaskScheduler, IDisposable
         {
             new Thread(() => Work(niceness)) { IsBackground = true, Name = name }.Start();
         }
+
+        new Thread(Tell) { IsBackground = true, Name = "tell " + name }.Start();
     }
 
-    public Task<T> RunAsync<T>(Func<Task<T>> work) => Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap();
+    public Task<T> RunAsync<T>(Func<Task<T>> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, this).Unwrap()
+            .ContinueWith(task => ended.Add(() => done.SetFromTask(task)), CancellationToken.None, TaskContinuationOptions.None, this);
+        return done.Task;
+    }
 
-    /// <summary>The threads end when they have done what is due.</summary>
-    public void Dispose() => due.CompleteAdding();
+    /// <summary>The threads end. Nothing may be under way.</summary>
+    public void Dispose()
+    {
+        due.CompleteAdding();
+        ended.CompleteAdding();
+    }
 
     protected override void QueueTask(Task task)
     {
@@ -50,11 +66,28 @@ public sealed class GentleThreads : TaskScheduler, IDisposable
 
     private void Work(Niceness niceness)
     {
-        ThreadShare.Take(niceness);
-        here = this;
-        foreach (var task in due.GetConsumingEnumerable())
+        all[ThreadShare.Thread] = true;
+        try
         {
-            TryExecuteTask(task);
+            ThreadShare.Take(niceness);
+            here = this;
+            foreach (var task in due.GetConsumingEnumerable())
+            {
+                TryExecuteTask(task);
+            }
+        }
+        finally
+        {
+            all.TryRemove(ThreadShare.Thread, out _);
+        }
+    }
+
+    private void Tell()
+    {
+        foreach (var tell in ended.GetConsumingEnumerable())
+        {
+            ThreadShare.TakeBackFromOthers(all.ContainsKey);
+            tell();
         }
     }
 }

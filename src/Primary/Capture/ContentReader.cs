@@ -35,7 +35,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
             try
             {
                 await using var file = source.OpenRead(path);
-                content = await ReadOnceAsync(new ReadBeside(file), oldHash, basis, sizeIsKnown, cancellation);
+                content = await ReadOnceAsync(new FileBeside(file), oldHash, basis, sizeIsKnown, cancellation);
                 now = source.Describe(file, path);
             }
             catch (FileNotFoundException)
@@ -64,7 +64,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
         try
         {
             await using var file = source.OpenRead(path);
-            return ContentHash.From(await SHA256.HashDataAsync(new ReadBeside(file), cancellation)) == hash && source.Describe(file, path).Stat == stat;
+            return ContentHash.From(await SHA256.HashDataAsync(new FileBeside(file), cancellation)) == hash && source.Describe(file, path).Stat == stat;
         }
         catch (IOException)
         {
@@ -100,7 +100,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
     }
 
     private async Task<ReadContent> ReadOnceAsync(
-        ReadBeside file, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
+        FileBeside file, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
     {
         if (sizeIsKnown)
         {

@@ -99,7 +99,7 @@ public static class SiteCapture
                 scanned = await scan.FoundAsync();
                 request.Guards.RequireMounted(source.Tree, request.Filter);
                 await using var output = new FileStream(pending, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16);
-                await using var writer = new PackWriter(output, header);
+                await using var writer = new PackWriter(new FileBeside(output), header);
                 try
                 {
                     changes = await TreeCapture.CompareAsync(source, scanned, known, writer, request.AllowMassDelete ? null : request.Guards, scan.At, cancellation);

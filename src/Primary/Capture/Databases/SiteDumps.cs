@@ -14,7 +14,8 @@ public sealed class SiteDumps
     private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
 
     /// <param name="spool">Directory for the finished dumps; made when there is a database.</param>
-    public SiteDumps(SiteConfig site, string tree, string slot, string spool, TimeProvider time)
+    /// <param name="gentle">Where SQLite is copied; null: anywhere.</param>
+    public SiteDumps(SiteConfig site, string tree, string slot, string spool, TimeProvider time, GentleThreads? gentle = null)
     {
         this.spool = spool;
         var niceness = Niceness.Of(site.Capture);
@@ -22,7 +23,7 @@ public sealed class SiteDumps
         [
             .. site.Databases.Select(database => (database, database.Kind switch
             {
-                DatabaseKind.Sqlite => new SqliteDump(SlotDatabases.Locate(database, tree, slot), database.Within, time),
+                DatabaseKind.Sqlite => new SqliteDump(SlotDatabases.Locate(database, tree, slot), database.Within, time, gentle),
                 DatabaseKind.Postgres => new PostgresDump(database, SlotDatabases.Locate(database, tree, slot), niceness, time),
                 DatabaseKind.MariaDb => new MariaDbDump(database, SlotDatabases.Locate(database, tree, slot), niceness, time),
                 DatabaseKind.Command => (IDatabaseDump)new CommandDump(site.Name, database, tree, slot, niceness, time),

@@ -1,6 +1,6 @@
 using Microsoft.Data.Sqlite;
-using Mirror.Delta;
 using Mirror.Node.Configuration;
+using Mirror.Node.Processes;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 using SQLitePCL;
@@ -13,7 +13,8 @@ namespace Mirror.Primary.Capture.Databases;
 /// When neither the file nor its WAL was touched since the last dump, that dump still holds.
 /// </summary>
 /// <param name="within">How long others may keep the database busy.</param>
-internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider time) : IDatabaseDump
+/// <param name="gentle">Where it is copied; null: anywhere.</param>
+internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider time, GentleThreads? gentle = null) : IDatabaseDump
 {
     private const int PagesOfStep = 1024;
     private const int WholeRest = -1;
@@ -42,12 +43,12 @@ internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider 
 
         var pending = target + ".tmp";
         File.Delete(pending);
-        await Beside.RunAsync(() => BackupAsync(pending, cancellation), cancellation);
+        await (gentle?.RunAsync(() => BackupAsync(pending, cancellation)) ?? Task.Run(() => BackupAsync(pending, cancellation), cancellation));
         File.Move(pending, target, overwrite: true);
         last = now;
     }
 
-    private async Task BackupAsync(string pending, CancellationToken cancellation)
+    private async Task<bool> BackupAsync(string pending, CancellationToken cancellation)
     {
         var began = time.GetTimestamp();
         while (true)
@@ -70,6 +71,8 @@ internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider 
         {
             throw new CaptureException($"The copy of {database} does not pass SQLite's own check ({fault}). The database is damaged: bring back an earlier version of it.");
         }
+
+        return true;
     }
 
     private async Task CopyAsync(string pending, long began, CancellationToken cancellation)
