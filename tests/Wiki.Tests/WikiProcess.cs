@@ -9,7 +9,7 @@ namespace Wiki.Tests;
 /// <summary>The wiki as a process of its own, on a free port, with a client that keeps cookies and does not follow redirects.</summary>
 internal sealed class WikiProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
     private readonly Process _process;
 
     private WikiProcess(Process process, Uri address)
