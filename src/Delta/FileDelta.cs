@@ -6,6 +6,23 @@ public readonly record struct BlockKey(ulong Seed);
 /// <summary>What one pass over a content yields: its length, its hash (SHA-256, unless another was asked for) and its block signature.</summary>
 public sealed record ContentDigest(long Length, byte[] Hash, BlockSignature Signature);
 
+/// <summary>What one pass found of a signed basis in a content: enough to write the delta later, with both contents at hand.</summary>
+public sealed class FoundCopies
+{
+    internal FoundCopies(ContentDigest digest, long basisLength, List<CopiedRange> ranges)
+    {
+        Digest = digest;
+        BasisLength = basisLength;
+        Ranges = ranges;
+    }
+
+    public ContentDigest Digest { get; }
+
+    internal long BasisLength { get; }
+
+    internal List<CopiedRange> Ranges { get; }
+}
+
 /// <summary>A delta, or a signature, that cannot be what it claims: truncated, out of bounds, over a limit.</summary>
 public sealed class DeltaFormatException(string message) : Exception(message);
 
@@ -53,24 +70,55 @@ public static class FileDelta
     public static async Task<ContentDigest> EncodeExactAsync(
         Stream target, BlockSignature basis, Stream basisContent, BlockKey key, Stream delta, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256)
     {
-        long start = target.Position;
-        if (start != 0 || basisContent.Length != basis.ContentLength)
+        if (target.Position != 0)
         {
-            throw new ArgumentException(start != 0
-                ? "The target must be at its start."
-                : $"The basis has {basisContent.Length} bytes; what was signed had {basis.ContentLength}.");
+            throw new ArgumentException("The target must be at its start.");
         }
+        ThrowUnlessSigned(basis.ContentLength, basisContent);
+        FoundCopies found = await FindAsync(target, basis, key, cancellation, hash);
+        await WriteExactAsync(found.Ranges, target, basisContent, delta, cancellation);
+        return found.Digest;
+    }
+
+    /// <summary>
+    /// The first half of it, for a content that comes bit by bit and is whole later: reads it once, and remembers what it has of the signed basis. <see cref="WriteExactAsync"/> is the other half.
+    /// </summary>
+    /// <remarks>Memory: 24 bytes a copy, and the new signature, as long as the result is kept.</remarks>
+    public static async Task<FoundCopies> FindAsync(Stream target, BlockSignature basis, BlockKey key, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256)
+    {
         CopiedRanges ranges = new();
         ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, hash, ranges, cancellation);
-        await Beside.RunAsync(
-            () =>
-            {
-                using DeltaWriter writer = new(delta);
-                ExactDiffer.Run(basisContent, target, ranges.InOrder, writer, cancellation);
-                writer.Finish();
-            },
-            cancellation);
-        return digest;
+        return new(digest, basis.ContentLength, ranges.InOrder);
+    }
+
+    /// <summary>Writes the delta, byte-exact, of what was found.</summary>
+    /// <param name="target">The content that was read, whole; seekable.</param>
+    /// <param name="basisContent">What was signed; seekable.</param>
+    public static Task WriteExactAsync(FoundCopies found, Stream target, Stream basisContent, Stream delta, CancellationToken cancellation)
+    {
+        ThrowUnlessSigned(found.BasisLength, basisContent);
+        if (target.Length != found.Digest.Length)
+        {
+            throw new ArgumentException($"The target has {target.Length} bytes; what was searched had {found.Digest.Length}.");
+        }
+        return WriteExactAsync([.. found.Ranges], target, basisContent, delta, cancellation);
+    }
+
+    private static Task WriteExactAsync(List<CopiedRange> ranges, Stream target, Stream basisContent, Stream delta, CancellationToken cancellation) => Beside.RunAsync(
+        () =>
+        {
+            using DeltaWriter writer = new(delta);
+            ExactDiffer.Run(basisContent, target, ranges, writer, cancellation);
+            writer.Finish();
+        },
+        cancellation);
+
+    private static void ThrowUnlessSigned(long length, Stream basisContent)
+    {
+        if (basisContent.Length != length)
+        {
+            throw new ArgumentException($"The basis has {basisContent.Length} bytes; what was signed had {length}.");
+        }
     }
 
     /// <summary>Writes basis + delta to <paramref name="target"/>. Returns the length and the hash (SHA-256 unless another is asked for) of what was written.</summary>

@@ -1,4 +1,5 @@
 using Mirror.Primary.Capture;
+using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Publish;
 using Mirror.Primary.Watch;
 using Mirror.Store.Versions;
@@ -12,24 +13,22 @@ public sealed partial class PrimaryRole
     {
         // A row speaks of a file that was written before it: so the tree is looked at, or its snapshot made, when the dumps are there.
         var since = time.GetUtcNow();
+        DumpContents? contents = null;
         if (site.Files.ReadFrom is not null)
         {
-            await DumpAsync(claim, cancellation);
+            contents = await DumpAsync(claim, cancellation);
             since = time.GetUtcNow();
         }
 
         var captured = await hooks.AroundAsync(async () =>
         {
-            if (site.Files.ReadFrom is null)
-            {
-                await DumpAsync(claim, cancellation);
-            }
-
+            contents ??= await DumpAsync(claim, cancellation);
             var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, Epoch, dumps.Labels, allowMassDelete)
             {
                 Guards = CaptureGuards.For(site.Files),
                 Touched = claim.Touched.With(unsettled),
                 Logs = logs,
+                Contents = contents,
                 Snapshot = site.Files.ReadFrom is { } place ? TreeSnapshot.Open(place, live.Tree, since) : null,
             };
             return await GentlyAsync(() => SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation));
@@ -77,13 +76,15 @@ public sealed partial class PrimaryRole
     // As the site is to be captured: on threads that take what others leave, or on those of everybody.
     private Task<T> GentlyAsync<T>(Func<Task<T>> work) => gentle?.RunAsync(work) ?? work();
 
-    private async Task DumpAsync(TouchClaim claim, CancellationToken cancellation)
+    private async Task<DumpContents> DumpAsync(TouchClaim claim, CancellationToken cancellation)
     {
-        await dumps.RunAsync(cancellation);
+        var contents = await dumps.RunAsync(store, cancellation);
         if (dumps.Spool is not null)
         {
             // What was written before a row of which a dump speaks is in the same version, also when it was written while the dumps were made.
             claim.TakeMore();
         }
+
+        return contents;
     }
 }

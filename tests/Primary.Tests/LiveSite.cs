@@ -71,8 +71,8 @@ internal sealed class LiveSite : IAsyncDisposable
     /// <param name="begun">A walk begun before; what changed since was not seen by it.</param>
     public async Task<CaptureResult> CaptureAsync(TouchedPaths touched, bool allowMassDelete = false, TimeProvider? time = null, ulong epoch = 1, BegunScan? begun = null)
     {
-        await Dumps.RunAsync(CancellationToken.None);
-        var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(Config.Files), Touched = touched };
+        var contents = await Dumps.RunAsync(Store, CancellationToken.None);
+        var request = new CaptureRequest(Root, Dumps.Spool, PathFilter.For(Config), "a", epoch, Dumps.Labels, allowMassDelete) { Guards = CaptureGuards.For(Config.Files), Touched = touched, Contents = contents };
         var captured = await SiteCapture.CaptureAsync(Store, request, Store.OutboxDirectory, time ?? Later, CancellationToken.None, begun);
         if (captured.Version is { } version)
         {

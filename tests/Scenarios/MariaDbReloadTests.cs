@@ -35,7 +35,7 @@ public sealed class MariaDbReloadTests : IAsyncLifetime, IDisposable
         server.Load("mysql", "create database shop character set utf8mb4");
         server.Load("shop", Shop);
         var spool = files.Make("dumps");
-        await new SiteDumps(Site("shop"), files.Path, SlotDatabases.Unadopted, spool, TimeProvider.System).RunAsync(CancellationToken.None);
+        await new SiteDumps(Site("shop"), files.Path, SlotDatabases.Unadopted, spool, TimeProvider.System).RunAsync(null, CancellationToken.None);
         server.Load("shop", """
             insert into items values ('newest');
             create table added(id int primary key);

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
+using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Capture.Logs;
 using Mirror.Primary.Watch;
 using Mirror.Store.Logs;
@@ -16,7 +17,8 @@ namespace Mirror.Primary.Capture;
 /// </summary>
 /// <param name="root">The live tree; what is read instead of it is its <paramref name="snapshot"/>, if there is one.</param>
 /// <param name="logs">Null when the site has none. They are collected after the tree was looked at, and in <paramref name="epoch"/>.</param>
-internal sealed class CaptureSource(string root, string? spool, PathFilter filter, SiteLogs? logs = null, ulong epoch = 0, TreeSnapshot? snapshot = null)
+/// <param name="dumps">What is known of the dumps without reading them.</param>
+internal sealed class CaptureSource(string root, string? spool, PathFilter filter, SiteLogs? logs = null, ulong epoch = 0, TreeSnapshot? snapshot = null, DumpContents? dumps = null)
 {
     private static readonly EntryPath reservedPath = EntryPath.Parse(SlotDatabases.Reserved);
     private static readonly EntryPath dumpsPath = EntryPath.Parse(SlotDatabases.Dumps);
@@ -117,6 +119,9 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
             }
         }
     }
+
+    /// <summary>What a dump's file has been found to hold; null when it has to be read.</summary>
+    public FollowedFile? Followed(ScannedEntry found) => dumps?.Find(found.Entry.Path, found.Stat);
 
     public FileStream OpenRead(EntryPath path)
     {

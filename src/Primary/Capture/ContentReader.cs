@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Mirror.Delta;
+using Mirror.Primary.Capture.Databases;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Tree;
@@ -26,6 +27,11 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
     /// <returns>Null when the file is gone.</returns>
     public async Task<ReadContent?> ReadAsync(ScannedEntry scanned, ContentHash oldHash, BlockSignature? basis, bool sizeIsKnown, CancellationToken cancellation)
     {
+        if (source.Followed(scanned) is { } followed)
+        {
+            return await TakeAsync(scanned, followed, oldHash, basis, cancellation);
+        }
+
         var path = scanned.Entry.Path;
         var before = scanned.Stat;
         for (var attempt = 1; ; attempt++)
@@ -48,7 +54,7 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
                 return !source.IsFile(path, out var instead) && instead is { Type: not EntryType.Directory } ? new ReadContent(default, 0, default, null, false, instead) : null;
             }
 
-            var held = now.Stat == before && content.Size == now.Stat.Size && (now.Stat.CtimeNs < settled || await IsStillAsync(path, content.Hash, now.Stat, cancellation));
+            var held = now.Stat == before && content.Size == now.Stat.Size && (now.Stat.CtimeNs < settled || CaptureSource.IsDump(path) || await IsStillAsync(path, content.Hash, now.Stat, cancellation));
             if (held || attempt == attempts)
             {
                 return content with { Stat = now.Stat, Unstable = !held, Anew = now.Stat == scanned.Stat ? null : now.Entry };
@@ -97,6 +103,34 @@ internal sealed class ContentReader(CaptureSource source, PackWriter writer, Blo
         }
 
         return new ReadContent(file.Hash, content.Length, file.Found.Stat, signature, Unstable: false);
+    }
+
+    /// <summary>
+    /// Puts a dump's file into the pack that was hashed, and compared with what is known, while it was written. Only where it differs is it looked at once more; or, if there is nothing to compare it
+    /// with, it is compressed, and signed on the way.
+    /// </summary>
+    private async Task<ReadContent> TakeAsync(ScannedEntry scanned, FollowedFile followed, ContentHash oldHash, BlockSignature? basis, CancellationToken cancellation)
+    {
+        var signature = followed.Copies?.Digest.Signature;
+        if (!isKnown(followed.Hash) && !writer.Contains(followed.Hash))
+        {
+            await using var file = source.OpenRead(scanned.Entry.Path);
+            await using var basisContent = followed.Copies is null || !isKnown(followed.Basis) ? null : openBasis(followed.Basis);
+            if (basisContent is not null)
+            {
+                await using var blob = writer.BeginBlob(isDelta: true);
+                await FileDelta.WriteExactAsync(followed.Copies!, file, basisContent, blob.Delta, cancellation);
+                await blob.CompleteAsync(followed.Hash, followed.Basis, scanned.Stat.Size);
+            }
+            else
+            {
+                await using var blob = writer.BeginBlob(basis is not null);
+                signature = (await FileDelta.EncodeAsync(file, basis, key, blob.Delta, cancellation, WholeHash.XxHash128)).Signature;
+                await blob.CompleteAsync(followed.Hash, basis is null ? default : oldHash, scanned.Stat.Size);
+            }
+        }
+
+        return new ReadContent(followed.Hash, scanned.Stat.Size, scanned.Stat, signature, Unstable: false);
     }
 
     private async Task<ReadContent> ReadOnceAsync(

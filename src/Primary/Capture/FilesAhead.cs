@@ -137,7 +137,7 @@ internal sealed class FilesAhead : IAsyncDisposable
 
             var content = buffer.AsMemory(used, whole);
             var hash = ContentHash.From(SHA256.HashData(content.Span));
-            if (after.CtimeNs >= settled && !IsStill(reader, found, room, hash))
+            if (after.CtimeNs >= settled && !CaptureSource.IsDump(found.Entry.Path) && !IsStill(reader, found, room, hash))
             {
                 Files.Add(new FileAhead(found, null, MovedOn: true, default));
                 return;

@@ -60,6 +60,9 @@ public sealed record CaptureRequest(
     /// <summary>What is read instead of the tree; null: the tree.</summary>
     internal TreeSnapshot? Snapshot { get; init; }
 
+    /// <summary>What was found out about the dumps when they were made; null: they are read.</summary>
+    public DumpContents? Contents { get; init; }
+
     /// <summary>What stops it.</summary>
     public CaptureGuards Guards { get; init; } = CaptureGuards.Usual;
 }
@@ -80,7 +83,7 @@ public static class SiteCapture
         VersionStore store, CaptureRequest request, string packDirectory, TimeProvider time, CancellationToken cancellation, BegunScan? begun = null)
     {
         var began = time.GetTimestamp();
-        var source = new CaptureSource(request.Tree, request.Spool, request.Filter, request.Logs, request.Epoch, request.Snapshot);
+        var source = new CaptureSource(request.Tree, request.Spool, request.Filter, request.Logs, request.Epoch, request.Snapshot, request.Contents);
         request.Guards.RequireMounted(source.Tree, request.Filter);
         var head = store.Head;
         var scan = begun ?? Look(request.Touched);

@@ -50,8 +50,8 @@ public static partial class FormerPrimary
         {
             var last = await new CaptureHooks(site, live.Tree, CaptureHooks.MarkOf(spool), time).AroundAsync(async () =>
             {
-                await dumps.RunAsync(cancellation);
-                var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files), Logs = logs };
+                var contents = await dumps.RunAsync(store, cancellation);
+                var request = new CaptureRequest(live.Tree, dumps.Spool, filter, node, store.Head.Id.Epoch, dumps.Labels, AllowMassDelete: true) { Guards = CaptureGuards.For(site.Files), Logs = logs, Contents = contents };
                 return await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, time, cancellation);
             }, cancellation);
             if (last.Version is not null)

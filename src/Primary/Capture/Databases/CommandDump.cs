@@ -7,7 +7,7 @@ namespace Mirror.Primary.Capture.Databases;
 /// <summary>Any other database, by a command of its owner: what it prints is the dump, or what it puts into the empty directory it is given. Ended badly, late, or with too little, it is no dump.</summary>
 internal sealed class CommandDump(string site, DatabaseConfig database, string tree, string slot, Niceness niceness, TimeProvider time) : IDatabaseDump
 {
-    public async Task WriteAsync(string target, CancellationToken cancellation)
+    public async Task WriteAsync(string target, DumpContents contents, CancellationToken cancellation)
     {
         var pending = target + ".tmp";
         DumpDirectory.Remove(pending);
@@ -18,19 +18,27 @@ internal sealed class CommandDump(string site, DatabaseConfig database, string t
         }
         else
         {
-            await PrintAsync(target, pending, cancellation);
+            await PrintAsync(target, pending, contents, cancellation);
         }
     }
 
-    private async Task PrintAsync(string target, string pending, CancellationToken cancellation)
+    private async Task PrintAsync(string target, string pending, DumpContents contents, CancellationToken cancellation)
     {
         DumpDirectory.Remove(target);
         using var file = new DumpFile(target, pending);
-        await (DatabaseCommand.Dump(site, database, tree, slot, pending) with { Niceness = niceness, Output = ReadAsync }).RunAsync(time, cancellation);
-        CheckSize(file.Length);
-        if (file.Complete())
+        var follower = contents.FollowFile(pending, target, time);
+        var differs = await follower.BesideAsync(
+            async token =>
+            {
+                await (DatabaseCommand.Dump(site, database, tree, slot, pending) with { Niceness = niceness, Output = ReadAsync }).RunAsync(time, token);
+                CheckSize(file.Length);
+                return file.Complete();
+            },
+            cancellation);
+        if (differs)
         {
             File.Move(pending, target, overwrite: true);
+            contents.Add(follower, target);
         }
 
         async Task ReadAsync(Stream from, CancellationToken token)
@@ -49,7 +57,7 @@ internal sealed class CommandDump(string site, DatabaseConfig database, string t
         DumpDirectory.Make(pending);
         await (DatabaseCommand.Dump(site, database, tree, slot, pending) with { Niceness = niceness }).RunAsync(time, cancellation);
         CheckSize(DumpDirectory.SizeOf(pending));
-        DumpDirectory.Take(pending, target, static _ => 0);
+        DumpDirectory.Take(pending, target);
     }
 
     private void CheckSize(long size)

@@ -8,9 +8,8 @@ internal static class DumpDirectory
 {
     /// <summary>Both hold files and directories alone.</summary>
     /// <param name="pending">The new dump, whole; gone afterwards.</param>
-    /// <param name="skip">Bytes at a file's beginning, by its name, that may differ in equal dumps.</param>
     /// <exception cref="CaptureException">There is a link or a device in the dump.</exception>
-    public static void Take(string pending, string target, Func<string, int> skip)
+    public static void Take(string pending, string target)
     {
         if (!Directory.Exists(target))
         {
@@ -20,8 +19,31 @@ internal static class DumpDirectory
             return;
         }
 
-        Into(new DirectoryInfo(pending), target, skip);
+        Into(new DirectoryInfo(pending), target);
         Directory.Delete(pending, recursive: true);
+    }
+
+    /// <summary>The same for a dump that was followed, and holds files alone.</summary>
+    /// <param name="skip">Bytes at a file's beginning, by its name, that may differ in equal dumps.</param>
+    public static void Take(string pending, string target, DumpFollower followed, Func<string, int> skip)
+    {
+        var names = new HashSet<string>(followed.Unchanged, StringComparer.Ordinal);
+        foreach (var file in Directory.GetFiles(pending))
+        {
+            var name = Path.GetFileName(file);
+            names.Add(name);
+            if (followed.Files.ContainsKey(name) ? followed.IsUnchanged(name) : SameContent(Path.Combine(target, name), file, skip(name)))
+            {
+                File.Delete(file);
+            }
+        }
+
+        if (File.Exists(target))
+        {
+            File.Delete(target);
+        }
+
+        Take(pending, target, names);
     }
 
     /// <summary>Puts the files that differ in place, and drops those the dump no longer has.</summary>
@@ -54,7 +76,7 @@ internal static class DumpDirectory
 
     public static long SizeOf(string directory) => new DirectoryInfo(directory).EnumerateFiles("*", SearchOption.AllDirectories).Sum(static file => file.Length);
 
-    private static void Into(DirectoryInfo pending, string target, Func<string, int> skip)
+    private static void Into(DirectoryInfo pending, string target)
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var entry in pending.EnumerateFileSystemInfos())
@@ -64,7 +86,7 @@ internal static class DumpDirectory
             var place = Path.Combine(target, entry.Name);
             if (entry is DirectoryInfo inner && Directory.Exists(place))
             {
-                Into(inner, place, skip);
+                Into(inner, place);
             }
             else if (entry is DirectoryInfo added)
             {
@@ -72,7 +94,7 @@ internal static class DumpDirectory
                 File.Delete(place);
                 added.MoveTo(place);
             }
-            else if (!SameContent(place, entry.FullName, skip(entry.Name)))
+            else if (!SameContent(place, entry.FullName, skip: 0))
             {
                 Remove(place);
                 File.Move(entry.FullName, place, overwrite: true);

@@ -21,7 +21,7 @@ internal sealed class MariaDbDump(DatabaseConfig database, string connection, Ni
     // Who goes together was looked at once, and again when the server is another.
     private string? agreed;
 
-    public async Task WriteAsync(string target, CancellationToken cancellation)
+    public async Task WriteAsync(string target, DumpContents contents, CancellationToken cancellation)
     {
         var name = SlotDatabases.DatabaseOf(connection);
         var described = await DescribeAsync(name, cancellation);
@@ -34,20 +34,28 @@ internal sealed class MariaDbDump(DatabaseConfig database, string connection, Ni
         }
 
         using var splitter = new MariaDbSplitter(target, pending);
-        await DumpTool(name).RunAsync(time, cancellation);
-        if (!splitter.IsComplete)
-        {
-            throw new CaptureException($"mariadb-dump of {name} ended without saying that the dump is complete. See to the server's log; it is tried again with the next capture.");
-        }
+        var follower = contents.Follow(pending, target, time);
+        var names = await follower.BesideAsync(DumpAsync, cancellation);
+        DumpDirectory.Take(pending, target, names);
+        contents.Add(follower, target);
 
-        if (described.Tables.Except(splitter.Tables).FirstOrDefault() is { } missing)
+        async Task<HashSet<string>> DumpAsync(CancellationToken token)
         {
-            throw new CaptureException(
-                $"The dump of {name} lacks the table {missing}. Either it was dropped just now, and the next capture succeeds, or an option file of the client (such as ~/.my.cnf) tells it to leave tables out: remove that.");
-        }
+            await DumpTool(name).RunAsync(time, token);
+            if (!splitter.IsComplete)
+            {
+                throw new CaptureException($"mariadb-dump of {name} ended without saying that the dump is complete. See to the server's log; it is tried again with the next capture.");
+            }
 
-        splitter.Complete(["charset " + described.Charset, "collation " + described.Collation]);
-        DumpDirectory.Take(pending, target, splitter.Names.ToHashSet(StringComparer.Ordinal));
+            if (described.Tables.Except(splitter.Tables).FirstOrDefault() is { } missing)
+            {
+                throw new CaptureException(
+                    $"The dump of {name} lacks the table {missing}. Either it was dropped just now, and the next capture succeeds, or an option file of the client (such as ~/.my.cnf) tells it to leave tables out: remove that.");
+            }
+
+            splitter.Complete(["charset " + described.Charset, "collation " + described.Collation]);
+            return [.. splitter.Names];
+        }
 
         Tool DumpTool(string of) => MariaDbTool.Make(
             "mariadb-dump", database, connection, [.. options, database.LockTables ? "--lock-tables" : "--single-transaction", "--", of]) with

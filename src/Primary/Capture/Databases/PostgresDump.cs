@@ -18,17 +18,22 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
     // pg_dump refuses a server of a later major version by itself.
     private const string Mismatch = "server version mismatch";
 
-    public async Task WriteAsync(string target, CancellationToken cancellation)
+    public async Task WriteAsync(string target, DumpContents contents, CancellationToken cancellation)
     {
         var name = SlotDatabases.DatabaseOf(connection);
         var pending = target + ".tmp";
         DumpDirectory.Remove(pending);
+        DumpDirectory.Make(pending);
+        var follower = contents.Follow(pending, target, time, IsTable);
         using var limit = new CancellationTokenSource(database.Within, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try
         {
-            await PostgresTool.RunAsync(
-                "pg_dump", connection, ["--format=directory", "--compress=0", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], either.Token, niceness);
+            // Not synced: what the machine loses when it goes down is dumped again.
+            await follower.BesideAsync(
+                token => PostgresTool.RunAsync(
+                    "pg_dump", connection, ["--format=directory", "--compress=0", "--no-sync", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], token, niceness),
+                either.Token);
 
             // A dump whose table of contents cannot be listed is no dump.
             var listing = await PostgresTool.RunAsync("pg_restore", connection, ["--list", pending], either.Token);
@@ -48,9 +53,13 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
             throw explained;
         }
 
-        // Equal but for the time in the header: then the last table of contents still holds, and no new version is due to it.
-        DumpDirectory.Take(pending, target, static file => file == Toc ? tocHeaderLength : 0);
+        // A table of contents that is equal but for the time in the header: then the last one still holds, and no new version is due to it.
+        DumpDirectory.Take(pending, target, follower, static file => file == Toc ? tocHeaderLength : 0);
+        contents.Add(follower, target);
     }
+
+    // One is written whole before the next is begun. Of large objects, a list of them is written all the while.
+    private static bool IsTable(string file) => file.EndsWith(".dat", StringComparison.Ordinal) && file.Length > 4 && file.AsSpan(..^4).IndexOfAnyExceptInRange('0', '9') < 0;
 
     /// <summary>Null when it failed for another reason.</summary>
     internal static CaptureException? WhenOlder(string name, PostgresToolException failure) => !failure.Message.Contains(Mismatch, StringComparison.Ordinal) ? null : new CaptureException(

@@ -1,6 +1,7 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Node.Processes;
+using Mirror.Store.Versions;
 
 namespace Mirror.Primary.Capture.Databases;
 
@@ -37,12 +38,15 @@ public sealed class SiteDumps
 
     public IReadOnlyList<string> Labels => [.. dumps.Select(dump => dump.Database.Name)];
 
+    /// <param name="store">Holds the version that was captured last, which the dumps are compared with while they are written; null: the capture does that afterwards.</param>
+    /// <returns>What the capture need not read again.</returns>
     /// <exception cref="CaptureException">Names the database, what failed and what to do.</exception>
-    public async Task RunAsync(CancellationToken cancellation)
+    public async Task<DumpContents> RunAsync(VersionStore? store, CancellationToken cancellation)
     {
+        var contents = new DumpContents(store, spool);
         if (dumps.Count == 0)
         {
-            return;
+            return contents;
         }
 
         Directory.CreateDirectory(spool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
@@ -51,13 +55,22 @@ public sealed class SiteDumps
         {
             try
             {
-                await dump.WriteAsync(TargetOf(database), cancellation);
+                await dump.WriteAsync(TargetOf(database), contents, cancellation);
             }
-            catch (Exception failure) when (failure is not (OperationCanceledException or CaptureException))
+            catch (Exception failure)
             {
+                // Half a dump may have taken the room that others need.
+                RemoveStrays();
+                if (failure is OperationCanceledException or CaptureException)
+                {
+                    throw;
+                }
+
                 throw new CaptureException($"The database {database.Name} could not be dumped: {failure.Message}", failure);
             }
         }
+
+        return contents;
     }
 
     // What a crash left half-written, and dumps of databases the site no longer has, are no part of the next version.
@@ -85,5 +98,6 @@ public sealed class SiteDumps
 internal interface IDatabaseDump
 {
     /// <param name="target">File or directory that holds the last complete dump, and is replaced by the new one.</param>
-    Task WriteAsync(string target, CancellationToken cancellation);
+    /// <param name="contents">Gets what was found while the dump was written.</param>
+    Task WriteAsync(string target, DumpContents contents, CancellationToken cancellation);
 }

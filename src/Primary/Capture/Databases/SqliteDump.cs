@@ -27,7 +27,7 @@ internal sealed class SqliteDump(string database, TimeSpan within, TimeProvider 
 
     private Touched? last;
 
-    public async Task WriteAsync(string target, CancellationToken cancellation)
+    public async Task WriteAsync(string target, DumpContents contents, CancellationToken cancellation)
     {
         if (!File.Exists(database))
         {

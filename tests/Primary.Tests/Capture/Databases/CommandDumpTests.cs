@@ -28,7 +28,7 @@ public sealed class CommandDumpTests
         await using var site = await LiveSite.MakeAsync([Of("nice; ionice")]);
         var gentle = site.Config with { Capture = CaptureConfig.Default with { Nice = 7, Io = IoPriority.Idle } };
 
-        await new SiteDumps(gentle, site.Live.Tree, site.Live.Slot, site.Spool, TimeProvider.System).RunAsync(CancellationToken.None);
+        await new SiteDumps(gentle, site.Live.Tree, site.Live.Slot, site.Spool, TimeProvider.System).RunAsync(null, CancellationToken.None);
 
         var here = int.Parse(Shell.Run("nice"), System.Globalization.CultureInfo.InvariantCulture);
         Assert.Equal($"{Math.Min(19, here + 7)}\nidle\n", File.ReadAllText(Path.Combine(site.Spool, "any")));

@@ -57,7 +57,7 @@ public sealed class DumpBasesTests
 
         // Dumped, and then the capture did not come about.
         Change(app, 1);
-        await site.Dumps.RunAsync(CancellationToken.None);
+        await site.Dumps.RunAsync(site.Store, CancellationToken.None);
         Change(app, 2);
 
         await LiveSite.StageAsync(replica, (await site.CaptureAsync()).Pack!);

@@ -1,0 +1,188 @@
+using System.Security.Cryptography;
+using Mirror.Delta;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
+
+namespace Mirror.Primary.Capture.Databases;
+
+/// <summary>
+/// Reads the files of a dump while a program writes them, one after another and each from its beginning to its end: they are hashed and compared with the last version close behind the writer,
+/// while they are in memory. When the program is done, so is nearly all of that. Only what was found is kept. If a file was not yet whole when the next one appeared, its length tells, and the capture reads it.
+/// </summary>
+/// <param name="only">The one file that is of the dump; null: all of them.</param>
+/// <param name="basisOf">What the last version has of a file, by its name.</param>
+internal sealed class DumpFollower(string directory, string? only, Func<string, DumpBasis?> basisOf, BlockKey key, TimeProvider time)
+{
+    // Below this there is nothing to gain: the capture reads small files all at once.
+    private const long smallest = FilesAhead.MaxLength;
+
+    // One look every so often, and not one for each of its writes, which are of 4 KiB.
+    private static readonly TimeSpan turn = TimeSpan.FromMilliseconds(10);
+
+    // Where there are many files, most of the time is not for listing them.
+    private const int listingShare = 20;
+
+    // A content that became much longer than the one before has other blocks: it is signed when its length is known.
+    private const int mostGrowth = 4;
+    private const long alwaysFollowed = 64 << 20;
+
+    private readonly Dictionary<string, FollowedFile> files = new(StringComparer.Ordinal);
+    private readonly HashSet<string> seen = new(StringComparer.Ordinal);
+    private readonly Queue<string> waiting = new();
+    private long listed;
+    private TimeSpan listingTook = TimeSpan.Zero;
+
+    /// <summary>The one file that is of the dump; null: all of them.</summary>
+    public string? Only => only;
+
+    /// <summary>What was found, by name.</summary>
+    public IReadOnlyDictionary<string, FollowedFile> Files => files;
+
+    /// <summary>Those that were given up, because the spool has the same content already.</summary>
+    public HashSet<string> Unchanged { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Names of files that nobody touches any more once the next one was begun. What did not change of them takes no room then until the dump is whole.</summary>
+    public Func<string, bool> IsDoneWhenNextBegins { get; init; } = static _ => false;
+
+    /// <summary>Runs the program beside it. Fails as that does, and then nothing was found.</summary>
+    public async Task<T> BesideAsync<T>(Func<CancellationToken, Task<T>> program, CancellationToken cancellation)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var writing = program(stop.Token);
+        var following = Task.Run(() => FollowAsync(writing, stop.Token), CancellationToken.None);
+        try
+        {
+            if (await Task.WhenAny(writing, following) == following)
+            {
+                await following;
+            }
+
+            var result = await writing;
+            await following;
+            return result;
+        }
+        catch
+        {
+            files.Clear();
+            await stop.CancelAsync();
+            await Task.WhenAll(writing, following).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+    }
+
+    /// <summary>Whether the spool has the content of this file, which lies in the directory.</summary>
+    public bool IsUnchanged(string name) => files.TryGetValue(name, out var file) && basisOf(name) is { InSpool: true } basis && basis.Hash == file.Hash && StatOf(name) == file.Stat;
+
+    private async Task FollowAsync(Task writer, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var over = writer.IsCompleted;
+            if (waiting.Count == 0)
+            {
+                List(over);
+            }
+
+            if (writer.IsFaulted || writer.IsCanceled)
+            {
+                return;
+            }
+
+            if (waiting.TryDequeue(out var name))
+            {
+                await FollowAsync(name, writer, cancellation);
+            }
+            else if (over)
+            {
+                return;
+            }
+            else
+            {
+                await PauseAsync(writer, cancellation);
+            }
+        }
+    }
+
+    private async Task FollowAsync(string name, Task writer, CancellationToken cancellation)
+    {
+        using var file = File.OpenHandle(Path.Combine(directory, name), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        while (RandomAccess.GetLength(file) <= smallest)
+        {
+            if (await IsDoneAsync(cancellation) && RandomAccess.GetLength(file) <= smallest)
+            {
+                return;
+            }
+        }
+
+        var basis = basisOf(name);
+        var signature = basis?.Signature();
+        await using var content = new GrowingFile(file, signature is null ? long.MaxValue : alwaysFollowed + (mostGrowth * signature.ContentLength), IsDoneAsync);
+        var copies = signature is null ? null : await FileDelta.FindAsync(content, signature, key, cancellation);
+        var hash = copies is null ? await HashAsync(content, cancellation) : ContentHash.From(copies.Digest.Hash);
+        var stat = TreeScanner.Describe(directory, file, EntryPath.Parse(name)).Stat;
+        if (content.IsCut || stat.Size != content.Position)
+        {
+            return;
+        }
+
+        files[name] = new FollowedFile(stat, hash, copies is null ? default : basis!.Hash, copies);
+        if (!writer.IsCompleted && IsDoneWhenNextBegins(name) && IsUnchanged(name))
+        {
+            files.Remove(name);
+            Unchanged.Add(name);
+            File.Delete(Path.Combine(directory, name));
+        }
+
+        async ValueTask<bool> IsDoneAsync(CancellationToken token)
+        {
+            // Asked in this order: a file that was begun, or an end that came, after the first answer is for the next time.
+            if (waiting.Count > 0 || writer.IsCompleted)
+            {
+                return true;
+            }
+
+            await PauseAsync(writer, token);
+            List(force: false);
+            return waiting.Count > 0 || writer.IsCompleted;
+        }
+    }
+
+    private static async Task<ContentHash> HashAsync(Stream content, CancellationToken cancellation)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var buffer = new byte[256 << 10];
+        int read;
+        while ((read = await content.ReadAsync(buffer, cancellation)) > 0)
+        {
+            hash.AppendData(buffer, 0, read);
+        }
+
+        return ContentHash.From(hash.GetHashAndReset());
+    }
+
+    private async ValueTask PauseAsync(Task writer, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        await Task.WhenAny(writer, Task.Delay(turn, time, cancellation));
+    }
+
+    // The files that were begun since, the one that is perhaps still written last.
+    private void List(bool force)
+    {
+        if (!force && time.GetElapsedTime(listed) < listingTook * listingShare)
+        {
+            return;
+        }
+
+        var began = time.GetTimestamp();
+        foreach (var file in new DirectoryInfo(directory).EnumerateFiles().Where(file => (only is null || file.Name == only) && file.LinkTarget is null && seen.Add(file.Name)).OrderBy(file => file.LastWriteTimeUtc).ToList())
+        {
+            waiting.Enqueue(file.Name);
+        }
+
+        listed = time.GetTimestamp();
+        listingTook = time.GetElapsedTime(began, listed);
+    }
+
+    private StatKey? StatOf(string name) => TreeScanner.Stat(directory, EntryPath.Parse(name));
+}
