@@ -117,10 +117,11 @@ run_tests() {
 
 bench_usage() {
     cat <<'TEXT'
-usage: ./build.sh bench delta|stores|capture|thinning|scale|kernels|limits|workloads|all [OPTIONS]
+usage: ./build.sh bench delta|stores|capture|dumps|thinning|scale|kernels|limits|workloads|all [OPTIONS]
   delta       two-file tools: mirror delta beside rdiff, xdelta3, zstd --patch-from, rsync
   stores      versions of a folder: mirror save beside rsync, restic, borg, rdiff-backup, duplicity
   capture     from a file's change to a version, and a full scan that finds nothing, by the size of the site
+  dumps       pg_dump into nothing beside a capture of the same database, first and changed
   thinning    half of many versions dropped: mirror forget beside restic forget --prune (--versions N)
   scale       what a version costs when the tree is large, the history long, a file huge
   kernels     the innermost loops, in one process
@@ -144,7 +145,7 @@ TEXT
 bench() {
     case ${1:-} in
         delta|stores|thinning|all) publish ;;
-        capture|scale|kernels|limits|workloads) ;;
+        capture|dumps|scale|kernels|limits|workloads) ;;
         ''|-h|--help|help) bench_usage; return ;;
         *) bench_usage >&2; return 2 ;;
     esac

@@ -44,6 +44,7 @@ internal static class BenchCommands
             Thinning(),
             Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
             Described("capture", "From a file's change to a version, and a full scan that finds nothing, by the size of the site.", (parsed, cancellation) => new CaptureBench(Options(parsed), Console.Out, Talk).RunAsync(cancellation)),
+            Described("dumps", "A database in a version: pg_dump into nothing beside a capture of it, by turns.", (parsed, cancellation) => new DumpBench(Options(parsed), Math.Max(1, parsed.GetValue(runs)), Console.Out, Talk).RunAsync(cancellation)),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
             Described("all", "All of these, one after another: docs/benchmarks.md.", AllAsync),

@@ -84,7 +84,7 @@ internal sealed record Workload(string Name, string? FileName, int Versions, str
 
     private static Task MakeDumpAsync(string[] versions, DumpKind kind, WorkOptions options)
     {
-        if (!options.Synthetic && PostgresDump.Programs() is { } programs)
+        if (!options.Synthetic && PostgresServer.Programs() is { } programs)
         {
             return PostgresDump.MakeAsync(programs, options.Work, versions, kind, options.Scale);
         }
