@@ -63,9 +63,9 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
         }
         catch
         {
-            files.Clear();
             await stop.CancelAsync();
             await Task.WhenAll(writing, following).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            files.Clear();
             throw;
         }
     }

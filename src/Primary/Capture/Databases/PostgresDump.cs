@@ -27,6 +27,7 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
         var follower = contents.Follow(pending, target, time, IsTable);
         using var limit = new CancellationTokenSource(database.Within, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        var roles = WriteRolesAsync(SlotDatabases.RolesPath(target), either.Token);
         try
         {
             // Not synced: what the machine loses when it goes down is dumped again.
@@ -42,7 +43,7 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
                 throw new CaptureException($"pg_dump of {name} left a table of contents that pg_restore does not understand.");
             }
 
-            await WriteRolesAsync(SlotDatabases.RolesPath(target), either.Token);
+            await roles;
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
@@ -51,6 +52,11 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
         catch (PostgresToolException failure) when (WhenOlder(database.Name, failure) is { } explained)
         {
             throw explained;
+        }
+        finally
+        {
+            await either.CancelAsync();
+            await roles.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         // A table of contents that is equal but for the time in the header: then the last one still holds, and no new version is due to it.

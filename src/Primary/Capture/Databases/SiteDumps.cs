@@ -12,6 +12,7 @@ namespace Mirror.Primary.Capture.Databases;
 public sealed class SiteDumps
 {
     private readonly string spool;
+    private bool believed;
     private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
 
     /// <param name="spool">Directory for the finished dumps; made when there is a database.</param>
@@ -49,7 +50,12 @@ public sealed class SiteDumps
             return contents;
         }
 
-        Directory.CreateDirectory(spool, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!believed)
+        {
+            DumpBoot.Begin(spool);
+            believed = true;
+        }
+
         RemoveStrays();
         foreach (var (database, dump) in dumps)
         {

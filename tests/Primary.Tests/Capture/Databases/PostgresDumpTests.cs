@@ -3,6 +3,9 @@ using Microsoft.Extensions.Time.Testing;
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
+using Mirror.Primary.Capture.Databases;
+using Mirror.Store.Manifests;
+using Mirror.Store.Tree;
 using Mirror.Testing;
 using Mirror.Testing.Databases;
 
@@ -86,6 +89,38 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         Assert.Single(LiveSite.Put(captured), path => path.EndsWith(".dat", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task Large_tables_are_hashed_and_compared_while_they_are_dumped()
+    {
+        await server.QueryAsync(name, "create table busy as select i, md5(i::text) word from generate_series(1, 40000) i; create table quiet as select i, md5((-i)::text) word from generate_series(1, 40000) i");
+        await using var site = await LiveSite.MakeAsync([server.Database(name)]);
+        var replica = await site.ReplicaAsync();
+        await LiveSite.StageAsync(replica, (await site.CaptureAsync()).Pack!);
+        var tables = Tables(site);
+        await server.QueryAsync(name, "update busy set word = 'new' where i % 1000 = 1");
+
+        var contents = await site.Dumps.RunAsync(site.Store, CancellationToken.None);
+        var found = Assert.Single(Directory.GetFiles(site.Spool, "*.dat", SearchOption.AllDirectories), file => FoundIn(contents, site, file) is not null);
+        Assert.Contains("\tnew\n", await File.ReadAllTextAsync(found), StringComparison.Ordinal);
+        Assert.NotNull(FoundIn(contents, site, found)!.Copies);
+        Assert.Single(Tables(site).Except(tables));
+
+        await server.QueryAsync(name, "update busy set word = 'newer' where i % 1000 = 2; insert into quiet values (0, 'more')");
+        var captured = await site.CaptureAsync();
+        await LiveSite.StageAsync(replica, captured.Pack!);
+        Assert.InRange(new FileInfo(captured.Pack!).Length, 1, 30_000);
+        Assert.Empty(Shell.Run("diff -r \"$1\" \"$2\"", site.Spool, Path.Combine(replica.HeadTree, ".mirror/dumps")));
+
+        static FollowedFile? FoundIn(DumpContents contents, LiveSite site, string file)
+        {
+            var path = EntryPath.Parse(Path.GetRelativePath(site.Spool, file));
+            return contents.Find(EntryPath.Parse(".mirror/dumps/" + path), TreeScanner.Stat(site.Spool, path)!.Value);
+        }
+
+        // Names and inodes.
+        static string[] Tables(LiveSite site) => Shell.Run("find \"$1\" -name '[0-9]*.dat' -printf '%p %i\n'", site.Spool).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -126,6 +161,7 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
 
         Assert.Contains($"The database {name} could not be dumped: pg_dump ended with exit code {(client ? "137" : "1")}", failure.Message, StringComparison.Ordinal);
         Assert.Equal(head, site.Store.Head!.Id);
+        Assert.Equal([name, name + ".roles.sql"], Directory.GetFileSystemEntries(site.Spool).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         Assert.Contains("new", string.Concat(await CapturedAsync(site)), StringComparison.Ordinal);
     }
 
