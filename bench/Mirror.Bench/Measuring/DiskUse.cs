@@ -16,7 +16,7 @@ internal static class DiskUse
             return 0;
         }
 
-        var found = await CliWrap.Cli.Wrap("find").WithArguments([.. folders, "-type", "f", "-printf", "%i %s\n"]).ExecuteBufferedAsync();
+        var found = await CliWrap.Cli.Wrap("find").WithArguments([.. folders, "-ignore_readdir_race", "-type", "f", "-printf", "%i %s\n"]).ExecuteBufferedAsync();
         return found.StandardOutput.Split('\n', StringSplitOptions.RemoveEmptyEntries).Distinct().Sum(line => long.Parse(line[(line.IndexOf(' ') + 1)..], CultureInfo.InvariantCulture));
     }
 }
