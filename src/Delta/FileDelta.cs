@@ -18,6 +18,9 @@ public sealed class FoundCopies
 
     public ContentDigest Digest { get; }
 
+    /// <summary>It is the basis, as far as a keyed signature tells.</summary>
+    public bool IsBasis => Digest.Length == BasisLength && Ranges is [{ Source: 0, Target: 0 } one] && one.Length == BasisLength;
+
     internal long BasisLength { get; }
 
     internal List<CopiedRange> Ranges { get; }

@@ -14,7 +14,11 @@ internal sealed record FollowedFile(StatKey Stat, ContentHash Hash, ContentHash 
 /// <summary>What a version has of a file of a dump.</summary>
 /// <param name="Signature">Fetches it; null when the content is too short to be worth one.</param>
 /// <param name="InSpool">The spool's file is that very content: it was captured, and not touched since.</param>
-internal sealed record DumpBasis(ContentHash Hash, Func<BlockSignature?> Signature, bool InSpool);
+internal sealed record DumpBasis(ContentHash Hash, Func<BlockSignature?> Signature, bool InSpool)
+{
+    /// <summary>It did not change last time, and most likely has not now.</summary>
+    public bool IsQuiet { get; init; }
+}
 
 /// <summary>
 /// What a round of dumps tells the capture that comes after it: the hashes of files that were read while they were written, and what they have of the version before. A file that is not among
@@ -24,11 +28,14 @@ public sealed class DumpContents
 {
     private readonly VersionStore? store;
     private readonly string spool;
+    private readonly HashSet<EntryPath> quiet;
     private readonly Dictionary<EntryPath, FollowedFile> files = [];
 
     /// <param name="store">Holds the version that dumps are compared with; null: they are not.</param>
-    internal DumpContents(VersionStore? store, string spool)
+    /// <param name="quiet">Files that the last round found unchanged; this one notes what it finds.</param>
+    internal DumpContents(VersionStore? store, string spool, HashSet<EntryPath> quiet)
     {
+        this.quiet = quiet;
         this.store = store;
         this.spool = spool;
     }
@@ -47,13 +54,22 @@ public sealed class DumpContents
     {
         foreach (var (name, file) in follower.Files)
         {
-            files[PathOf(follower.Only is null ? Path.Combine(target, name) : target)] = file;
+            var path = PathOf(follower.Only is null ? Path.Combine(target, name) : target);
+            files[path] = file;
+            Note(path, file.Copies is { IsBasis: true });
+        }
+
+        foreach (var name in follower.Unchanged)
+        {
+            Note(PathOf(Path.Combine(target, name)), unchanged: true);
         }
     }
 
     /// <summary>Null when the file was not followed, or is another by now.</summary>
     internal FollowedFile? Find(EntryPath path, StatKey stat) =>
         files.TryGetValue(path, out var followed) && followed.Stat with { CtimeNs = stat.CtimeNs } == stat ? followed : null;
+
+    private void Note(EntryPath path, bool unchanged) => _ = unchanged ? quiet.Add(path) : quiet.Remove(path);
 
     private DumpBasis? BasisOf(string target)
     {
@@ -62,7 +78,7 @@ public sealed class DumpContents
             ? null
             : new DumpBasis(
                 known.Hash, () => store.FindSignature(known.Hash),
-                store.StatKeys.TryGetValue(path, out var seen) && TreeScanner.Stat(spool, CaptureSource.WithinDumps(path)) == seen);
+                store.StatKeys.TryGetValue(path, out var seen) && TreeScanner.Stat(spool, CaptureSource.WithinDumps(path)) == seen) { IsQuiet = quiet.Contains(path) };
     }
 
     private EntryPath PathOf(string target) => EntryPath.Parse($"{SlotDatabases.Dumps}/{Path.GetRelativePath(spool, target)}");

@@ -1,6 +1,7 @@
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Node.Processes;
+using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
 
 namespace Mirror.Primary.Capture.Databases;
@@ -12,6 +13,7 @@ namespace Mirror.Primary.Capture.Databases;
 public sealed class SiteDumps
 {
     private readonly string spool;
+    private readonly HashSet<EntryPath> quiet = [];
     private bool believed;
     private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
 
@@ -44,7 +46,7 @@ public sealed class SiteDumps
     /// <exception cref="CaptureException">Names the database, what failed and what to do.</exception>
     public async Task<DumpContents> RunAsync(VersionStore? store, CancellationToken cancellation)
     {
-        var contents = new DumpContents(store, spool);
+        var contents = new DumpContents(store, spool, quiet);
         if (dumps.Count == 0)
         {
             return contents;

@@ -53,6 +53,48 @@ public sealed class DumpFollowerTests
         }
     }
 
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(2, true)]
+    [InlineData(1, false)]
+    public async Task What_was_quiet_is_known_again_without_its_hash_and_a_surprise_is_hashed(int round, bool quiet)
+    {
+        using var files = new TemporaryDirectory();
+        var (old, now) = (Rows(1), Rows(round));
+        var signature = (await BlockSignature.SignAsync(new MemoryStream(old), old.Length, key, CancellationToken.None)).Signature;
+        // Not what it is: so it shows where it was taken from.
+        var told = ContentHash.From(SHA256.HashData("told"u8));
+        var follower = Follower(files, _ => new DumpBasis(told, () => signature, InSpool: false) { IsQuiet = quiet });
+
+        await follower.BesideAsync(async token =>
+        {
+            await WriteSlowlyAsync(files["dump/table"], now, token);
+            return true;
+        }, CancellationToken.None);
+
+        var found = follower.Files["table"];
+        Assert.Equal(round == 1, found.Copies!.IsBasis);
+        Assert.Equal(quiet && round == 1 ? told : ContentHash.From(SHA256.HashData(now)), found.Hash);
+    }
+
+    [Fact]
+    public async Task A_table_that_was_quiet_for_a_while_is_captured_when_it_changes()
+    {
+        await using var site = await LiveSite.MakeAsync([Printing]);
+        var replica = await site.ReplicaAsync();
+        foreach (var round in new[] { 1, 1, 1, 2, 3, 3, 1 })
+        {
+            File.WriteAllBytes(Path.Combine(site.Root, "source"), Rows(round));
+            var captured = await site.CaptureAsync();
+            if (captured.Version is not null)
+            {
+                await LiveSite.StageAsync(replica, captured.Pack!);
+            }
+
+            Assert.Equal(Rows(round), File.ReadAllBytes(Path.Combine(replica.HeadTree, ".mirror/dumps/any")));
+        }
+    }
+
     [Fact]
     public async Task A_file_that_grows_again_after_the_next_was_begun_is_not_taken_for_what_it_was()
     {
