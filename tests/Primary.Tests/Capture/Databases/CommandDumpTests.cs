@@ -89,10 +89,10 @@ public sealed class CommandDumpTests
         var time = new FakeTimeProvider();
         await using var site = await LiveSite.MakeAsync([Of("[ ! -e script ] || . ./script; printf first") with { Within = TimeSpan.FromSeconds(5) }]);
         var dumps = site.DumpsBy(time);
-        await dumps.RunAsync(CancellationToken.None);
+        await dumps.RunAsync(null, CancellationToken.None);
         var sleep = "sleep " + Processes.OwnSeconds();
         site.Write("script", $"echo this is no dump yet; {sleep} & {sleep}");
-        var late = dumps.RunAsync(CancellationToken.None);
+        var late = dumps.RunAsync(null, CancellationToken.None);
         await Processes.UntilAsync(sleep, 2);
         time.Advance(TimeSpan.FromSeconds(4.9));
         Assert.False(late.IsCompleted);

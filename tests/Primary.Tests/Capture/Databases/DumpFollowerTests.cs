@@ -78,24 +78,6 @@ public sealed class DumpFollowerTests
     }
 
     [Fact]
-    public async Task A_table_that_was_quiet_for_a_while_is_captured_when_it_changes()
-    {
-        await using var site = await LiveSite.MakeAsync([Printing]);
-        var replica = await site.ReplicaAsync();
-        foreach (var round in new[] { 1, 1, 1, 2, 3, 3, 1 })
-        {
-            File.WriteAllBytes(Path.Combine(site.Root, "source"), Rows(round));
-            var captured = await site.CaptureAsync();
-            if (captured.Version is not null)
-            {
-                await LiveSite.StageAsync(replica, captured.Pack!);
-            }
-
-            Assert.Equal(Rows(round), File.ReadAllBytes(Path.Combine(replica.HeadTree, ".mirror/dumps/any")));
-        }
-    }
-
-    [Fact]
     public async Task A_file_that_grows_again_after_the_next_was_begun_is_not_taken_for_what_it_was()
     {
         using var files = new TemporaryDirectory();

@@ -225,9 +225,9 @@ public sealed class MariaDbDumpTests : IClassFixture<MariaDbDumpTests.Server>
         await using var guarded = await LiveSite.MakeAsync([server.Database(name, "guarded") with { OptionFile = file, Within = TimeSpan.FromSeconds(8) }]);
         var time = new FakeTimeProvider();
         var dumps = guarded.DumpsBy(time);
-        await dumps.RunAsync(CancellationToken.None);
+        await dumps.RunAsync(null, CancellationToken.None);
         var (lockId, locking) = await LockAsync("b");
-        var dump = dumps.RunAsync(CancellationToken.None);
+        var dump = dumps.RunAsync(null, CancellationToken.None);
         await DumpWaitsAsync();
 
         Assert.NotEmpty(Processes.With($"-- {name} "));

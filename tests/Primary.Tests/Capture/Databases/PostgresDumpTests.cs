@@ -97,12 +97,15 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         var replica = await site.ReplicaAsync();
         await LiveSite.StageAsync(replica, (await site.CaptureAsync()).Pack!);
         var tables = Tables(site);
+        Assert.Null((await site.CaptureAsync()).Version);
+        Assert.Equal(tables, Tables(site));
         await server.QueryAsync(name, "update busy set word = 'new' where i % 1000 = 1");
 
         var contents = await site.Dumps.RunAsync(site.Store, CancellationToken.None);
         var found = Assert.Single(Directory.GetFiles(site.Spool, "*.dat", SearchOption.AllDirectories), file => FoundIn(contents, site, file) is not null);
         Assert.Contains("\tnew\n", await File.ReadAllTextAsync(found), StringComparison.Ordinal);
         Assert.NotNull(FoundIn(contents, site, found)!.Copies);
+        Assert.Equal(FoundIn(contents, site, found)!.Hash.ToString(), Shell.Run("sha256sum <\"$1\"", found)[..64]);
         Assert.Single(Tables(site).Except(tables));
 
         await server.QueryAsync(name, "update busy set word = 'newer' where i % 1000 = 2; insert into quiet values (0, 'more')");
@@ -118,7 +121,7 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         }
 
         // Names and inodes.
-        static string[] Tables(LiveSite site) => Shell.Run("find \"$1\" -name '[0-9]*.dat' -printf '%p %i\n'", site.Spool).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        static string[] Tables(LiveSite site) => Shell.Run("find \"$1\" -name '[0-9]*.dat' -printf '%p %i\n' | sort", site.Spool).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
     [Theory]
@@ -180,10 +183,10 @@ public sealed class PostgresDumpTests : IClassFixture<PostgresDumpTests.Server>,
         await using var site = await LiveSite.MakeAsync([database with { Connection = database.Connection + ";Passfile=" + file, Within = TimeSpan.FromSeconds(8) }]);
         var time = new FakeTimeProvider();
         var dumps = site.DumpsBy(time);
-        await dumps.RunAsync(CancellationToken.None);
+        await dumps.RunAsync(null, CancellationToken.None);
         var locking = LockAsync("items");
         await server.UntilAsync(name, "select count(*) from pg_locks where mode = 'AccessExclusiveLock' and granted and relation = 'items'::regclass");
-        var dump = dumps.RunAsync(CancellationToken.None);
+        var dump = dumps.RunAsync(null, CancellationToken.None);
         await server.UntilAsync(name, $"select count(*) from pg_stat_activity where application_name = 'pg_dump' and datname = '{name}' and wait_event_type = 'Lock'");
 
         Assert.NotEmpty(Processes.With($"{site.Spool}/{name}.tmp"));

@@ -160,7 +160,7 @@ public sealed class SqliteDumpTests
         await writing.UntilAsync(20);
 
         var before = writing.Written;
-        await site.DumpsBy(new EarlyTime(TimeSpan.FromSeconds(3), TimeSpan.FromMinutes(1.5))).RunAsync(CancellationToken.None);
+        await site.DumpsBy(new EarlyTime(TimeSpan.FromSeconds(3), TimeSpan.FromMinutes(1.5))).RunAsync(null, CancellationToken.None);
         var during = writing.Written - before;
 
         var dump = Path.Combine(site.Spool, "pages.sqlite");
