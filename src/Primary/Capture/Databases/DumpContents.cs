@@ -1,5 +1,6 @@
 using Mirror.Delta;
 using Mirror.Node.Apps;
+using Mirror.Node.Processes;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 using Mirror.Store.Versions;
@@ -29,12 +30,15 @@ public sealed class DumpContents
     private readonly VersionStore? store;
     private readonly string spool;
     private readonly HashSet<EntryPath> quiet;
+    private readonly GentleThreads? gentle;
     private readonly Dictionary<EntryPath, FollowedFile> files = [];
 
     /// <param name="store">Holds the version that dumps are compared with; null: they are not.</param>
     /// <param name="quiet">Files that the last round found unchanged; this one notes what it finds.</param>
-    internal DumpContents(VersionStore? store, string spool, HashSet<EntryPath> quiet)
+    /// <param name="gentle">Where dumps are read while they are written; null: anywhere.</param>
+    internal DumpContents(VersionStore? store, string spool, HashSet<EntryPath> quiet, GentleThreads? gentle)
     {
+        this.gentle = gentle;
         this.quiet = quiet;
         this.store = store;
         this.spool = spool;
@@ -43,11 +47,11 @@ public sealed class DumpContents
     /// <param name="isDoneWhenNextBegins"><see cref="DumpFollower.IsDoneWhenNextBegins"/>.</param>
     /// <summary>For a directory that will be filled, and be at <paramref name="target"/> when it is whole.</summary>
     internal DumpFollower Follow(string pending, string target, TimeProvider time, Func<string, bool>? isDoneWhenNextBegins = null) =>
-        new(pending, null, name => BasisOf(Path.Combine(target, name)), store?.BlockKey ?? default, time) { IsDoneWhenNextBegins = isDoneWhenNextBegins ?? (static _ => false) };
+        new(pending, null, name => BasisOf(Path.Combine(target, name)), store?.BlockKey ?? default, time, gentle) { IsDoneWhenNextBegins = isDoneWhenNextBegins ?? (static _ => false) };
 
     /// <summary>The same for one file.</summary>
     internal DumpFollower FollowFile(string pending, string target, TimeProvider time) =>
-        new(Path.GetDirectoryName(pending)!, Path.GetFileName(pending), _ => BasisOf(target), store?.BlockKey ?? default, time);
+        new(Path.GetDirectoryName(pending)!, Path.GetFileName(pending), _ => BasisOf(target), store?.BlockKey ?? default, time, gentle);
 
     /// <summary>What was followed is whole, and in place.</summary>
     internal void Add(DumpFollower follower, string target)

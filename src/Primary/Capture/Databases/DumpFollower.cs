@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Mirror.Delta;
+using Mirror.Node.Processes;
 using Mirror.Store.Manifests;
 using Mirror.Store.Tree;
 
@@ -11,7 +12,8 @@ namespace Mirror.Primary.Capture.Databases;
 /// </summary>
 /// <param name="only">The one file that is of the dump; null: all of them.</param>
 /// <param name="basisOf">What the last version has of a file, by its name.</param>
-internal sealed class DumpFollower(string directory, string? only, Func<string, DumpBasis?> basisOf, BlockKey key, TimeProvider time)
+/// <param name="gentle">Where it reads; null: anywhere.</param>
+internal sealed class DumpFollower(string directory, string? only, Func<string, DumpBasis?> basisOf, BlockKey key, TimeProvider time, GentleThreads? gentle = null)
 {
     // Below this there is nothing to gain: the capture reads small files all at once.
     private const long smallest = FilesAhead.MaxLength;
@@ -49,7 +51,7 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var writing = program(stop.Token);
-        var following = Task.Run(() => FollowAsync(writing, stop.Token), CancellationToken.None);
+        var following = gentle?.RunAsync(() => FollowAsync(writing, stop.Token)) ?? Task.Run(() => FollowAsync(writing, stop.Token), CancellationToken.None);
         try
         {
             if (await Task.WhenAny(writing, following) == following)
@@ -73,7 +75,8 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
     /// <summary>Whether the spool has the content of this file, which lies in the directory.</summary>
     public bool IsUnchanged(string name) => files.TryGetValue(name, out var file) && basisOf(name) is { InSpool: true } basis && basis.Hash == file.Hash && StatOf(name) == file.Stat;
 
-    private async Task FollowAsync(Task writer, CancellationToken cancellation)
+    // Returns how many files it found something of.
+    private async Task<int> FollowAsync(Task writer, CancellationToken cancellation)
     {
         while (true)
         {
@@ -85,7 +88,7 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
 
             if (writer.IsFaulted || writer.IsCanceled)
             {
-                return;
+                return files.Count;
             }
 
             if (waiting.TryDequeue(out var name))
@@ -94,7 +97,7 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
             }
             else if (over)
             {
-                return;
+                return files.Count;
             }
             else
             {

@@ -13,15 +13,17 @@ namespace Mirror.Primary.Capture.Databases;
 public sealed class SiteDumps
 {
     private readonly string spool;
+    private readonly GentleThreads? gentle;
+    private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
     private readonly HashSet<EntryPath> quiet = [];
     private bool believed;
-    private readonly IReadOnlyList<(DatabaseConfig Database, IDatabaseDump Dump)> dumps;
 
     /// <param name="spool">Directory for the finished dumps; made when there is a database.</param>
-    /// <param name="gentle">Where SQLite is copied; null: anywhere.</param>
+    /// <param name="gentle">Where SQLite is copied, and dumps are read while they are written; null: anywhere.</param>
     public SiteDumps(SiteConfig site, string tree, string slot, string spool, TimeProvider time, GentleThreads? gentle = null)
     {
         this.spool = spool;
+        this.gentle = gentle;
         var niceness = Niceness.Of(site.Capture);
         dumps =
         [
@@ -46,7 +48,7 @@ public sealed class SiteDumps
     /// <exception cref="CaptureException">Names the database, what failed and what to do.</exception>
     public async Task<DumpContents> RunAsync(VersionStore? store, CancellationToken cancellation)
     {
-        var contents = new DumpContents(store, spool, quiet);
+        var contents = new DumpContents(store, spool, quiet, gentle);
         if (dumps.Count == 0)
         {
             return contents;
