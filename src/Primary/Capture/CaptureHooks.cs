@@ -12,7 +12,7 @@ namespace Mirror.Primary.Capture;
 /// <param name="touches">Learns what they change in the tree; null when nobody watches it.</param>
 internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, TimeProvider time, HookTouches? touches = null)
 {
-    /// <summary>Where <c>before</c> is to show a snapshot of the tree, when it is asked for one.</summary>
+    /// <summary>Where <c>before</c> is to show a snapshot of the tree, when that is what is captured.</summary>
     public string? Snapshot { get; init; }
 
 
@@ -100,7 +100,7 @@ internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, Ti
             await new Tool(command[0], [.. command.Skip(1)])
             {
                 Within = hooks.Within,
-                Environment = new Dictionary<string, string> { ["MIRROR_SITE"] = site.Name, ["MIRROR_PHASE"] = phase, ["MIRROR_ROOT"] = tree, ["MIRROR_OUTCOME"] = outcome, ["MIRROR_READ_FROM"] = Snapshot ?? "" },
+                Environment = new Dictionary<string, string> { ["MIRROR_SITE"] = site.Name, ["MIRROR_PHASE"] = phase, ["MIRROR_ROOT"] = tree, ["MIRROR_OUTCOME"] = outcome, ["MIRROR_READ_FROM"] = site.Files.ReadFrom ?? "" },
             }.RunAsync(time, cancellation);
         }
         catch (ToolException failure)
