@@ -1,11 +1,8 @@
-using System.Buffers;
 using System.Globalization;
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using Mirror.Delta;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
-using Mirror.Store.Tree;
 
 namespace Mirror.Store.History;
 
@@ -18,12 +15,10 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
     private const int MostOpenPacks = 64;
 
     /// <summary>Contents up to this length are read whole, and deltas of such contents stay in memory.</summary>
-    private const int SmallLength = 1 << 20;
+    internal const int SmallLength = 1 << 20;
 
     private readonly Dictionary<string, PackReader> open = [];
-    private string? unreadable;
-    private SourceTree? handleOf;
-    private TreeHandle? handle;
+    private readonly TreeSources trees = new(plan);
     private int scratchFiles;
 
     /// <returns>False when no way is left; <paramref name="destination"/> is empty then.</returns>
@@ -61,26 +56,26 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
     public void Dispose()
     {
         ClosePacks();
-        handle?.Dispose();
+        trees.Dispose();
     }
 
     /// <summary>One attempt. When it fails, what was to blame is out of the next plan, and is said.</summary>
     private async Task<string?> TryFollowAsync(ContentWay way, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
     {
         SafeFileHandle? file = null;
-        if (way.File is { } source && (file = TryOpenInTree(way.Tree!, source)) is null)
+        if (way.File is { } source && (file = trees.TryOpen(way.Tree!, source)) is null)
         {
-            return BlameTree(way, "is gone");
+            return trees.Blame(way, "is gone");
         }
 
         using (file)
         {
             if (way.Steps.Count == 0)
             {
-                return await TryCopyAsync(way, file!, hash, size, destination, cancellation) ? null : BlameTree(way, "is not what its manifest says");
+                return await trees.TryCopyAsync(way, file!, hash, size, destination, cancellation) ? null : trees.Blame(way, "is not what its manifest says");
             }
 
-            await using var basis = file is null ? Stream.Null : Reading(way, file);
+            await using var basis = file is null ? Stream.Null : trees.Reading(way, file);
             var (done, fault) = way.Steps.Count == 1
                 ? (false, null)
                 : await TryComposedAsync(way, basis, hash, size, destination, cancellation);
@@ -154,7 +149,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
 
         destination.SetLength(0);
         destination.Position = 0;
-        return (false, way.File is { } source && !await IsIntactAsync(basis, source, cancellation) ? BlameTree(way, "is not what its manifest says") : null);
+        return (false, way.File is { } source && !await TreeSources.IsIntactAsync(basis, source, cancellation) ? trees.Blame(way, "is not what its manifest says") : null);
     }
 
     /// <summary>One step after another, each checked by its SHA-256.</summary>
@@ -169,7 +164,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
                 var to = last ? destination : NewScratch(way.Steps[i].Blob.Size);
 
                 // The basis from the tree was not checked on the way: it may be the one to blame, and costs one reading to clear.
-                async ValueTask<bool> IsBasisRight() => i > 0 || way.File is not { } source || await IsIntactAsync(basis, source, cancellation);
+                async ValueTask<bool> IsBasisRight() => i > 0 || way.File is not { } source || await TreeSources.IsIntactAsync(basis, source, cancellation);
                 var fault = await TryApplyAsync(way.Steps[i], from, to, cancellation, IsBasisRight);
                 if (from != basis)
                 {
@@ -179,7 +174,7 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
                 from = last ? basis : to;
                 if (fault is not null)
                 {
-                    return fault.Length > 0 ? fault : BlameTree(way, "is not what its manifest says");
+                    return fault.Length > 0 ? fault : trees.Blame(way, "is not what its manifest says");
                 }
             }
 
@@ -261,129 +256,8 @@ internal sealed class ContentReader(ContentPlan plan, string scratch) : IDisposa
 
     private string FaultOf(ContentStep step) => plan.Catalogue.FaultOf(step.Pack, step.Blob.Hash);
 
-    private async Task<bool> TryCopyAsync(ContentWay way, SafeFileHandle file, ContentHash hash, long size, Stream destination, CancellationToken cancellation)
-    {
-        if (size <= SmallLength)
-        {
-            return TryCopySmall(way, file, hash, (int)size, destination);
-        }
-
-        try
-        {
-            await using var content = Reading(way, file);
-            await VerifiedCopy.RunAsync(content, destination, hash, size, way.File!.Path.ToString(), cancellation);
-            return true;
-        }
-        catch (DamagedContentException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Most files are small, and most of their cost is not their bytes: read at once, hashed at once, and nothing is written that is wrong.</summary>
-    private bool TryCopySmall(ContentWay way, SafeFileHandle file, ContentHash hash, int size, Stream destination)
-    {
-        // One byte more than there should be: a longer file shows.
-        var buffer = ArrayPool<byte>.Shared.Rent(size + 1);
-        try
-        {
-            if (Read(way, file, buffer.AsSpan(0, size + 1)) is not { } read)
-            {
-                return false;
-            }
-
-            Span<byte> sha256 = stackalloc byte[ContentHash.Length];
-            if (read != size || SHA256.HashData(buffer.AsSpan(0, size), sha256) == 0 || ContentHash.From(sha256) != hash)
-            {
-                return false;
-            }
-
-            destination.Write(buffer, 0, size);
-            return true;
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    /// <summary>How many bytes were read; null when the disk refused, which is remembered for <see cref="BlameTree"/>.</summary>
-    private int? Read(ContentWay way, SafeFileHandle file, Span<byte> buffer)
-    {
-        try
-        {
-            plan.Catalogue.Reads?.Reading("read: source", PathOf(way));
-            var read = 0;
-            for (int more; read < buffer.Length && (more = RandomAccess.Read(file, buffer[read..], read)) > 0; read += more)
-            {
-            }
-
-            return read;
-        }
-        catch (IOException error)
-        {
-            unreadable = error.Message;
-            return null;
-        }
-    }
-
-    private SourceStream Reading(ContentWay way, SafeFileHandle file) => new(
-        new FileStream(file, FileAccess.Read, bufferSize: 0), PathOf(way), plan.Catalogue.Reads, error =>
-        {
-            unreadable = error.Message;
-            return new DamagedContentException($"{PathOf(way)} cannot be read: {error.Message}");
-        });
-
     private SourceStream Reading(PackReader pack, ContentHash hash) => new(
         pack.OpenDelta(hash), pack.Path, plan.Catalogue.Reads, error => new PackFormatException($"{pack.Path} cannot be read: {error.Message}"));
-
-    private SafeFileHandle? TryOpenInTree(SourceTree tree, Entry source)
-    {
-        try
-        {
-            if (handleOf != tree)
-            {
-                handle?.Dispose();
-                (handleOf, handle) = (null, null);
-                handle = new TreeHandle(tree.Directory);
-                handleOf = tree;
-            }
-
-            return TreeScanner.OpenRead(handle!, source.Path);
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            return null;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            unreadable = error.Message;
-            return null;
-        }
-    }
-
-    private string BlameTree(ContentWay way, string fault)
-    {
-        plan.Blame(way.Tree!, way.File!);
-        (fault, unreadable) = (unreadable is null ? fault : $"cannot be read: {unreadable}", null);
-        return $"{PathOf(way)} {fault}";
-    }
-
-    private static string PathOf(ContentWay way) => $"{way.Tree!.Directory}/{way.File!.Path}";
-
-    private static async Task<bool> IsIntactAsync(Stream basis, Entry source, CancellationToken cancellation)
-    {
-        try
-        {
-            basis.Position = 0;
-            await VerifiedCopy.RunAsync(basis, Stream.Null, source.Hash, source.Size, source.Path.ToString(), cancellation);
-            return true;
-        }
-        catch (DamagedContentException)
-        {
-            return false;
-        }
-    }
 
     /// <summary>For a content, or a delta, of about this length.</summary>
     private Stream NewScratch(long length)
