@@ -7,7 +7,14 @@ namespace Mirror.Node.Tests.Processes;
 /// <summary>A scratch directory, guards as real processes, and waiting for what the kernel says of a process.</summary>
 internal sealed class GuardFixture : IDisposable
 {
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// For tests that wait for a stall. No shorter: the node's beats come from the test's own process, or from one that starts beside all other tests, and when those keep both cores busy
+    /// for as long, the guard does what it is for.
+    /// </summary>
+    public static readonly TimeSpan ShortStall = TimeSpan.FromSeconds(6);
+
     private static readonly Dictionary<string, string> s_environment = new() { ["PATH"] = "/usr/bin:/bin" };
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("mirror-guard-").FullName;
@@ -19,7 +26,7 @@ internal sealed class GuardFixture : IDisposable
     public static IReadOnlyList<string> GuardCommand => ["dotnet", Host, "guard"];
 
     public static Task<GuardClient> StartGuardAsync(TimeSpan? stall = null) =>
-        GuardClient.StartAsync(GuardCommand, stall ?? TimeSpan.FromSeconds(10), TimeProvider.System, CancellationToken.None);
+        GuardClient.StartAsync(GuardCommand, stall ?? TimeSpan.FromSeconds(30), TimeProvider.System, CancellationToken.None);
 
     /// <summary>An app that is a shell script.</summary>
     public AppLaunch Shell(string script, TimeSpan? stopWithin = null, params (string Name, string Value)[] environment) =>

@@ -13,7 +13,7 @@ public sealed class GuardLossTests : IDisposable
     public void Dispose() => _fixture.Dispose();
 
     [Fact]
-    public async Task When_the_node_is_killed_its_apps_and_its_guard_end_within_a_second()
+    public async Task When_the_node_is_killed_its_apps_and_its_guard_end_at_once()
     {
         using var node = await _fixture.StartNodeAsync(s_long, AppWithChild);
         var child = await _fixture.LoggedIdAsync("child ");
@@ -22,7 +22,7 @@ public sealed class GuardLossTests : IDisposable
         GuardFixture.Signal(node.Process.Id, "KILL");
         await GuardFixture.UntilGone(node.AppId, child, node.GuardId);
 
-        Assert.InRange(clock.ElapsedMilliseconds, 0, 1_000);
+        Assert.InRange(clock.Elapsed, TimeSpan.Zero, s_long / 4); // Far from the stall time: the end of the pipe said it.
     }
 
     [Fact]
@@ -40,7 +40,7 @@ public sealed class GuardLossTests : IDisposable
     [Fact]
     public async Task When_the_node_hangs_its_apps_live_on_for_a_blip_and_end_after_the_stall_time()
     {
-        var stall = TimeSpan.FromSeconds(2);
+        var stall = GuardFixture.ShortStall;
         using var node = await _fixture.StartNodeAsync(stall, AppWithChild);
         var child = await _fixture.LoggedIdAsync("child ");
 
@@ -55,7 +55,7 @@ public sealed class GuardLossTests : IDisposable
     [Fact]
     public async Task An_app_that_ignores_the_end_of_its_node_is_killed_no_later_than_another_stall_time()
     {
-        var stall = TimeSpan.FromSeconds(2);
+        var stall = GuardFixture.ShortStall;
         using var node = await _fixture.StartNodeAsync(stall, "trap '' TERM; echo up; while :; do sleep 0.02; done"); // Its own grace is a minute.
         await _fixture.LogLineAsync("up");
 
@@ -115,7 +115,7 @@ public sealed class GuardLossTests : IDisposable
     [Fact]
     public async Task A_guard_that_hangs_is_given_up_together_with_its_apps()
     {
-        await using var guard = await GuardFixture.StartGuardAsync(TimeSpan.FromSeconds(1));
+        await using var guard = await GuardFixture.StartGuardAsync(GuardFixture.ShortStall);
         var hung = guard.ProcessId;
         var app = await guard.StartAppAsync(_fixture.Shell(AppWithChild), CancellationToken.None);
         var child = await _fixture.LoggedIdAsync("child ");

@@ -144,9 +144,10 @@ public sealed class GuardTests : IDisposable
     [Fact]
     public async Task Disposing_stops_all_apps_within_their_own_graces_and_then_the_guard()
     {
-        var guard = await GuardFixture.StartGuardAsync(TimeSpan.FromSeconds(1));
+        // A grace longer than the stall time, which in turn is long enough for a machine that stands still for seconds.
+        var guard = await GuardFixture.StartGuardAsync(GuardFixture.ShortStall);
         var guardId = guard.ProcessId;
-        var first = await guard.StartAppAsync(_fixture.Shell("trap 'sleep 1.6; echo late but done; exit 4' TERM; echo up; while :; do sleep 0.02; done"), CancellationToken.None);
+        var first = await guard.StartAppAsync(_fixture.Shell("trap 'sleep 8; echo late but done; exit 4' TERM; echo up; while :; do sleep 0.02; done", GuardFixture.Patience), CancellationToken.None);
         var second = await guard.StartAppAsync(_fixture.Shell("exec sleep 1000"), CancellationToken.None);
         await _fixture.LogLineAsync("up");
 
