@@ -45,6 +45,7 @@ internal static class BenchCommands
             Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
             Described("capture", "From a file's change to a version, and a full scan that finds nothing, by the size of the site.", (parsed, cancellation) => new CaptureBench(Options(parsed), Console.Out, Talk).RunAsync(cancellation)),
             Described("dumps", "A database in a version: pg_dump into nothing beside a capture of it, by turns.", (parsed, cancellation) => new DumpBench(Options(parsed), Math.Max(1, parsed.GetValue(runs)), Console.Out, Talk).RunAsync(cancellation)),
+            CaptureAgain(),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
             Described("all", "All of these, one after another: docs/benchmarks.md.", AllAsync),
@@ -57,6 +58,18 @@ internal static class BenchCommands
         var versions = new Option<int>("--versions") { Description = "How many there are; half of them are dropped. 1,000 take twenty minutes to make.", DefaultValueFactory = _ => 200 };
         var command = Described("thinning", "Many versions of a small tree, of which every second one is dropped, beside restic's prune.", (parsed, cancellation) => ThinAsync(parsed, parsed.GetValue(versions), cancellation));
         command.Options.Add(versions);
+        return command;
+    }
+
+    private static Command CaptureAgain()
+    {
+        var folder = new Argument<string>("folder");
+        var files = new Argument<int>("files");
+        var command = Described(CaptureBench.Again, "The part of 'capture' that runs in a process of its own.",
+            (parsed, cancellation) => CaptureBench.MeasureAgainAsync(parsed.GetValue(folder)!, parsed.GetValue(files), Console.Out, cancellation));
+        command.Arguments.Add(folder);
+        command.Arguments.Add(files);
+        command.Hidden = true;
         return command;
     }
 

@@ -1,28 +1,24 @@
 using System.Diagnostics;
 using System.Globalization;
-using Microsoft.Extensions.Logging.Abstractions;
 using Mirror.Bench.Measuring;
 using Mirror.Bench.Workloads;
-using Mirror.Primary.Capture;
-using Mirror.Primary.Watch;
-using Mirror.Store.Manifests;
-using Mirror.Store.Versions;
 
 namespace Mirror.Bench.Capturing;
 
 /// <summary>
-/// What a capture costs the primary, in this process: from one file's change to a version that is recorded and whose pack is ready to be pushed (the watcher's part included, the debounce
-/// not), and a full scan that finds nothing new, by the size of the site.
+/// What a capture costs the primary, by the size of the site: from one file's change to a version that is recorded and whose pack is ready to be pushed (the watcher's part included, the debounce
+/// not), and a full scan that finds nothing new. The first version is made in this process; all else is measured in another one, as on a node that was started later.
 /// </summary>
 internal sealed class CaptureBench(WorkOptions options, TextWriter output, TextWriter talk)
 {
-    private const string Name = "bench";
-    private const int FilesInFolder = 50;
+    /// <summary>The command of this program that measures a site that was captured before.</summary>
+    public const string Again = "capture-again";
+
     private const int Changes = 200;
     private const int Scans = 9;
 
     private readonly Table table = new(
-        "files", "first version", "a change: median ms", "99th of 100", "slowest", "allocated", "nothing changed, full scan: ms", "memory after") { Live = output };
+        "files", "first version", "memory then", "a change: median ms", "99th of 100", "slowest", "allocated", "nothing changed, full scan: ms", "memory, started again", "at most") { Live = output };
 
     /// <summary>Each row is written as soon as it was measured.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -43,34 +39,16 @@ internal sealed class CaptureBench(WorkOptions options, TextWriter output, TextW
         }
     }
 
-    private async Task MeasureAsync(string folder, int files, CancellationToken cancellation)
+    /// <summary>The rest of a row, cell by cell, a line each.</summary>
+    public static async Task MeasureAgainAsync(string folder, int files, TextWriter cells, CancellationToken cancellation)
     {
-        var tree = Path.Combine(folder, "tree");
-        for (var file = 0; file < files; file++)
-        {
-            var path = PathOf(tree, file);
-            if (file % FilesInFolder == 0)
-            {
-                Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            }
-
-            await File.WriteAllTextAsync(path, Content(file, 0), cancellation);
-        }
-
-        await using var store = await VersionStore.OpenAsync(Path.Combine(folder, "store"), Name, TimeProvider.System, cancellation);
-        await store.BeginCapturingAsync(tree, cancellation);
-        using var watcher = TreeWatcher.Open(tree, new PathFilter([], []), TimeProvider.System, NullLogger.Instance);
-        await watcher.TouchedAsync(cancellation);
-        var clock = Stopwatch.StartNew();
-        await CaptureAsync(store, tree, watcher.Take(), cancellation);
-        var first = clock.Elapsed;
-        await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System, cancellation);
-
+        await using var site = await CapturedSite.OpenAsync(folder, cancellation);
+        var clock = new Stopwatch();
         var scans = new List<double>();
         for (var scan = 0; scan < Scans; scan++)
         {
             clock.Restart();
-            await CaptureAsync(store, tree, TouchedPaths.All, cancellation);
+            await site.CaptureAllAsync(cancellation);
             scans.Add(clock.Elapsed.TotalMilliseconds);
         }
 
@@ -78,14 +56,9 @@ internal sealed class CaptureBench(WorkOptions options, TextWriter output, TextW
         var allocated = GC.GetTotalAllocatedBytes();
         for (var change = 1; change <= Changes; change++)
         {
-            var file = (int)((long)change * 7919 % files);
-            await File.WriteAllTextAsync(PathOf(tree, file), Content(file, change), cancellation);
+            await site.WriteAsync((int)((long)change * 7919 % files), change, cancellation);
             clock.Restart();
-            while (await CaptureAsync(store, tree, watcher.Take(), cancellation) is null)
-            {
-                await watcher.TouchedAsync(cancellation);
-            }
-
+            await site.CaptureTouchedAsync(cancellation);
             changes.Add(clock.Elapsed.TotalMilliseconds);
         }
 
@@ -93,27 +66,55 @@ internal sealed class CaptureBench(WorkOptions options, TextWriter output, TextW
         changes.Sort();
         scans.Sort();
         using var self = Process.GetCurrentProcess();
-        table.Add(
-            files.ToString("N0", CultureInfo.InvariantCulture), $"{first.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture)} s", Milliseconds(changes[changes.Count / 2]),
-            Milliseconds(changes[changes.Count * 99 / 100]), Milliseconds(changes[^1]), $"{allocated / 1024:N0} K", Milliseconds(scans[scans.Count / 2]), $"{self.WorkingSet64 >> 20} M");
+        foreach (var cell in new[]
+        {
+            Milliseconds(changes[changes.Count / 2]), Milliseconds(changes[changes.Count * 99 / 100]), Milliseconds(changes[^1]), $"{allocated / 1024:N0} K",
+            Milliseconds(scans[scans.Count / 2]), Mebibytes(self.WorkingSet64), Mebibytes(self.PeakWorkingSet64),
+        })
+        {
+            cells.WriteLine(cell);
+        }
     }
 
-    private static async Task<VersionRecord?> CaptureAsync(VersionStore store, string tree, TouchedPaths touched, CancellationToken cancellation)
+    private async Task MeasureAsync(string folder, int files, CancellationToken cancellation)
     {
-        var request = new CaptureRequest(tree, null, new PathFilter([], []), "bench", 1, [], AllowMassDelete: false) { Touched = touched };
-        var captured = await SiteCapture.CaptureAsync(store, request, store.OutboxDirectory, TimeProvider.System, cancellation);
-        if (captured.Version is { } version)
+        await CapturedSite.WriteTreeAsync(folder, files, cancellation);
+        var clock = new Stopwatch();
+        await using (var site = await CapturedSite.OpenAsync(folder, cancellation))
         {
-            await store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, cancellation);
-            File.Delete(captured.Pack!);
+            clock.Restart();
+            await site.CaptureAllAsync(cancellation);
+            clock.Stop();
         }
 
-        return captured.Version;
+        using var self = Process.GetCurrentProcess();
+        table.Add([
+            files.ToString("N0", CultureInfo.InvariantCulture), $"{clock.Elapsed.TotalSeconds.ToString("F2", CultureInfo.InvariantCulture)} s", Mebibytes(self.WorkingSet64),
+            .. await AgainAsync(folder, files, cancellation)]);
     }
 
-    private static string PathOf(string tree, int file) => Path.Combine(tree, $"d{file / FilesInFolder / 100}", $"d{file / FilesInFolder % 100}", $"file{file}.html");
+    private static async Task<string[]> AgainAsync(string folder, int files, CancellationToken cancellation)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+        {
+            start.ArgumentList.Add(typeof(CaptureBench).Assembly.Location);
+        }
 
-    private static string Content(int file, int change) => $"<html><body>page {file}, as it was written the {change}th time</body></html>{new string(' ', file % 4000)}";
+        foreach (var argument in new[] { Again, folder, files.ToString(CultureInfo.InvariantCulture) })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        var cells = await process.StandardOutput.ReadToEndAsync(cancellation);
+        await process.WaitForExitAsync(cancellation);
+        return process.ExitCode == 0
+            ? cells.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            : throw new BenchException($"Measuring the captured site {folder} again ended with {process.ExitCode}.");
+    }
+
+    private static string Mebibytes(long bytes) => $"{bytes >> 20} M";
 
     private static string Milliseconds(double value) => value.ToString("F1", CultureInfo.InvariantCulture);
 }

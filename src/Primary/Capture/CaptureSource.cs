@@ -63,7 +63,7 @@ internal sealed class CaptureSource(string root, string? spool, PathFilter filte
         var live = ReadTree(tree, () =>
         {
             var (scan, before) = everything
-                ? new DifferenceScan(known, path => stats.TryGetValue(path, out var key) ? snapshot?.AsRead(key) ?? key : null).Scan(tree, IsLeftOutHere, cancellation)
+                ? new DifferenceScan(known, snapshot is null ? null : snapshot.AsRead).Scan(tree, IsLeftOutHere, cancellation)
                 : new TouchedScan(known, snapshot is null ? stats.PathOf : (device, inode) => stats.PathOf(snapshot.AsLive(device), inode)).Look(tree, OfSite(touched.Paths), OfSite(touched.Subtrees), IsLeftOut, cancellation);
             replaced = before;
             return scan;

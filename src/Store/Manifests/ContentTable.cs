@@ -62,52 +62,31 @@ internal sealed class ContentTable
     /// <summary>One table of a whole manifest, shared, and what was changed in it since.</summary>
     private sealed class Holders
     {
-        private readonly Dictionary<ContentHash, Entry> first;
-
-        /// <summary>All that hold it, of contents under several paths.</summary>
-        private readonly Dictionary<ContentHash, List<Entry>> several;
+        private readonly EntryList whole;
+        private readonly SortedPlaces places;
         private readonly ImmutableDictionary<ContentHash, ImmutableSortedDictionary<EntryPath, Entry>> changed;
 
-        private Holders(
-            Dictionary<ContentHash, Entry> first, Dictionary<ContentHash, List<Entry>> several,
-            ImmutableDictionary<ContentHash, ImmutableSortedDictionary<EntryPath, Entry>> changed)
+        private Holders(EntryList whole, SortedPlaces places, ImmutableDictionary<ContentHash, ImmutableSortedDictionary<EntryPath, Entry>> changed)
         {
-            this.first = first;
-            this.several = several;
+            this.whole = whole;
+            this.places = places;
             this.changed = changed;
         }
 
-        public static Holders Of(EntryList entries)
-        {
-            var first = new Dictionary<ContentHash, Entry>();
-            var several = new Dictionary<ContentHash, List<Entry>>();
-            foreach (var entry in entries)
-            {
-                if (entry.Type != EntryType.File || first.TryAdd(entry.Hash, entry))
-                {
-                    continue;
-                }
-
-                if (!several.TryGetValue(entry.Hash, out var all))
-                {
-                    several.Add(entry.Hash, all = [first[entry.Hash]]);
-                }
-
-                all.Add(entry);
-            }
-
-            return new Holders(first, several, ImmutableDictionary<ContentHash, ImmutableSortedDictionary<EntryPath, Entry>>.Empty);
-        }
+        public static Holders Of(EntryList entries) => new(
+            entries,
+            SortedPlaces.Of(entries.Select(static (entry, at) => (entry, at)).Where(static pair => pair.entry.Type == EntryType.File).Select(static pair => (pair.entry.Hash.A, pair.at))),
+            ImmutableDictionary<ContentHash, ImmutableSortedDictionary<EntryPath, Entry>>.Empty);
 
         /// <summary>In manifest order.</summary>
         public Entry? First(ContentHash hash) => changed.TryGetValue(hash, out var now)
             ? now.IsEmpty ? null : now.First().Value
-            : first.GetValueOrDefault(hash);
+            : All(hash).MinBy(static entry => entry.Path);
 
-        /// <summary>Null when so much has changed that a new table is better.</summary>
+        /// <summary>Null when so much has changed that a new table is better: this one keeps pages alive that nobody else has any more.</summary>
         public Holders? With(IReadOnlyList<Entry> gone, IReadOnlyList<Entry> put)
         {
-            if (changed.Count > 4096 + (first.Count / 8))
+            if (changed.Count > 1024 + (places.Count / 64))
             {
                 return null;
             }
@@ -123,13 +102,24 @@ internal sealed class ContentTable
                 next[entry.Hash] = Now(entry.Hash).SetItem(entry.Path, entry);
             }
 
-            return new Holders(first, several, next.ToImmutable());
+            return new Holders(whole, places, next.ToImmutable());
 
             ImmutableSortedDictionary<EntryPath, Entry> Now(ContentHash hash) =>
-                next.TryGetValue(hash, out var now) ? now
-                : several.TryGetValue(hash, out var all) ? all.ToImmutableSortedDictionary(entry => entry.Path, entry => entry)
-                : first.TryGetValue(hash, out var only) ? ImmutableSortedDictionary<EntryPath, Entry>.Empty.Add(only.Path, only)
-                : ImmutableSortedDictionary<EntryPath, Entry>.Empty;
+                next.TryGetValue(hash, out var now) ? now : All(hash).ToImmutableSortedDictionary(static entry => entry.Path, static entry => entry);
+        }
+
+        private List<Entry> All(ContentHash hash)
+        {
+            var all = new List<Entry>();
+            foreach (var place in places.Of(hash.A))
+            {
+                if (whole[place] is var entry && entry.Hash == hash)
+                {
+                    all.Add(entry);
+                }
+            }
+
+            return all;
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -15,30 +14,30 @@ internal static class EntryHash
     private const byte SparseFlag = 1;
     private const byte UnstableFlag = 2;
 
-    /// <summary>So many entries are work worth handing to another core: some 30 ms.</summary>
-    private const int AtOnce = 4096;
-
     private static ReadOnlySpan<byte> Tag => "mirror entry 1\n"u8;
 
     /// <summary>Computes what is missing: on all cores what holds nothing, which is most of it and each by itself; then directories, backwards, so that its children are done before each.</summary>
-    public static void FillIn(Entry[] entries, ContentHash[] hashes)
+    public static void FillIn(EntryList entries)
     {
-        if (entries.Length < 2 * AtOnce)
+        var directories = new List<int>();
+        var walk = new EntryList.Walk(entries, stackalloc byte[EntryPath.MaxLength]);
+        for (var at = 0; at < entries.Count; at++)
         {
-            FillInLeaves(entries, hashes, 0, entries.Length);
-        }
-        else
-        {
-            Parallel.ForEach(Partitioner.Create(0, entries.Length, AtOnce), range => FillInLeaves(entries, hashes, range.Item1, range.Item2));
+            walk.MoveTo(at);
+            if (walk.Type == EntryType.Directory && entries.HashAt(at).IsNone)
+            {
+                directories.Add(at);
+            }
         }
 
-        FillInDirectories(entries, hashes);
+        entries.ForEachPage(FillInLeaves);
+        FillIn(entries, directories);
     }
 
-    private static void FillInLeaves(Entry[] entries, ContentHash[] hashes, int from, int to)
+    private static void FillInLeaves(Entry[] entries, ContentHash[] hashes)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
-        for (var at = from; at < to; at++)
+        for (var at = 0; at < entries.Length; at++)
         {
             if (hashes[at].IsNone && entries[at].Type != EntryType.Directory)
             {
@@ -49,61 +48,26 @@ internal static class EntryHash
         }
     }
 
-    private static void FillInDirectories(Entry[] entries, ContentHash[] hashes)
-    {
-        var buffer = new ArrayBufferWriter<byte>(4096);
-
-        // Where the subtree of each entry ends: from one child straight to the next.
-        var ends = new int[entries.Length];
-        for (var at = entries.Length - 1; at >= 0; at--)
-        {
-            var end = at + 1;
-            var entry = entries[at];
-            if (entry.Type != EntryType.Directory)
-            {
-                ends[at] = end;
-                continue;
-            }
-
-            while (end < entries.Length && entries[end].Path.IsWithin(entry.Path))
-            {
-                end = ends[end];
-            }
-
-            ends[at] = end;
-            if (!hashes[at].IsNone)
-            {
-                continue;
-            }
-
-            buffer.ResetWrittenCount();
-            Encode(entry, buffer);
-            for (var child = at + 1; child < end; child = ends[child])
-            {
-                Child(buffer, entries[child], hashes[child]);
-            }
-
-            hashes[at] = Hash(buffer.WrittenSpan);
-        }
-    }
-
     /// <summary>Computes those that are missing at these places.</summary>
     /// <param name="places">Rising: a directory comes before what it holds.</param>
     public static void FillIn(EntryList entries, List<int> places)
     {
         var buffer = new ArrayBufferWriter<byte>(4096);
+        var walk = new EntryList.Walk(entries, stackalloc byte[EntryPath.MaxLength]);
         for (var next = places.Count - 1; next >= 0; next--)
         {
             var at = places[next];
-            var entry = entries[at];
+            walk.MoveTo(at);
             buffer.ResetWrittenCount();
-            Encode(entry, buffer);
-            if (entry.Type == EntryType.Directory)
+            Encode(walk.Entry, buffer);
+            if (walk.Type == EntryType.Directory)
             {
-                var end = entries.EndOfSubtree(at);
-                for (var child = at + 1; child < end; child = entries[child].Type == EntryType.Directory ? entries.EndOfSubtree(child) : child + 1)
+                var end = entries.EndOfSubtree(at, walk.Path);
+                for (var child = at + 1; child < end;)
                 {
-                    Child(buffer, entries[child], entries.HashAt(child));
+                    walk.MoveTo(child);
+                    Child(buffer, walk.Name, entries.HashAt(child));
+                    child = walk.Type == EntryType.Directory ? entries.EndOfSubtree(child, walk.Path) : child + 1;
                 }
             }
 
@@ -139,9 +103,9 @@ internal static class EntryHash
         }
     }
 
-    private static void Child(ArrayBufferWriter<byte> to, Entry entry, ContentHash hash)
+    private static void Child(ArrayBufferWriter<byte> to, ReadOnlySpan<byte> name, ContentHash hash)
     {
-        Field(to, entry.Path.Name);
+        Field(to, name);
         hash.CopyTo(to.GetSpan(ContentHash.Length));
         to.Advance(ContentHash.Length);
     }

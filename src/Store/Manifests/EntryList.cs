@@ -1,32 +1,33 @@
 using System.Collections;
+using System.Runtime.CompilerServices;
 
 namespace Mirror.Store.Manifests;
 
 /// <summary>
 /// Entries in manifest order, in pages that manifests share: a version that changes a few paths copies the pages those are in, and no more. Beside each entry is its hash,
-/// none where not computed yet; a page is written to by the manifest that made it only, and by nobody once its hashes are complete.
+/// none where not computed yet; a page's hashes are written by the manifest that made it only, and by nobody once they are complete.
+/// Each look at an entry makes an object of it.
 /// </summary>
+[SkipLocalsInit]
 internal sealed class EntryList : IReadOnlyList<Entry>
 {
     private const int PageSize = 512;
 
-    private readonly Page[] pages;
+    private readonly EntryPage[] pages;
 
     /// <summary>Where each page begins, counted in entries.</summary>
     private readonly int[] starts;
 
-    private EntryList(Page[] pages)
+    private EntryList(EntryPage[] pages)
     {
         this.pages = pages;
         starts = new int[pages.Length];
         for (var page = 0; page < pages.Length; page++)
         {
             starts[page] = Count;
-            Count += pages[page].Entries.Length;
+            Count += pages[page].Count;
         }
     }
-
-    private sealed record Page(Entry[] Entries, ContentHash[] Hashes);
 
     public int Count { get; }
 
@@ -37,15 +38,16 @@ internal sealed class EntryList : IReadOnlyList<Entry>
     {
         get
         {
-            var (page, at) = Place(index);
-            return page.Entries[at];
+            var walk = new Walk(this, stackalloc byte[EntryPath.MaxLength]);
+            walk.MoveTo(index);
+            return walk.Entry;
         }
     }
 
-    public static EntryList From(ReadOnlySpan<Entry> entries, ReadOnlySpan<ContentHash> hashes)
+    public static EntryList From(in EntryRows rows)
     {
-        var pages = new List<Page>();
-        AddPages(pages, entries, hashes);
+        var pages = new List<EntryPage>();
+        AddPages(pages, rows);
         return new EntryList([.. pages]);
     }
 
@@ -61,26 +63,54 @@ internal sealed class EntryList : IReadOnlyList<Entry>
         page.Hashes[at] = hash;
     }
 
-    public (Entry[] Entries, ContentHash[] Hashes) ToArrays()
+    public SeenStat StatAt(int index)
     {
-        var entries = new Entry[Count];
-        var hashes = new ContentHash[Count];
-        for (var page = 0; page < pages.Length; page++)
-        {
-            pages[page].Entries.CopyTo(entries, starts[page]);
-            pages[page].Hashes.CopyTo(hashes, starts[page]);
-        }
-
-        return (entries, hashes);
+        var (page, at) = Place(index);
+        return page.Stats is { } stats ? stats[at] : default;
     }
 
-    public void SetHashes(ContentHash[] hashes)
+    /// <summary>Also of manifests that share the page: stats are about the tree as it is, whoever asks.</summary>
+    public void SetStat(int index, SeenStat stat)
+    {
+        var (page, at) = Place(index);
+        (page.Stats ??= new SeenStat[page.Count])[at] = stat;
+    }
+
+    /// <summary>Places of the entries whose stat satisfies.</summary>
+    public IEnumerable<int> WhereStat(Func<SeenStat, bool> satisfies)
     {
         for (var page = 0; page < pages.Length; page++)
         {
-            hashes.AsSpan(starts[page], pages[page].Hashes.Length).CopyTo(pages[page].Hashes);
+            if (pages[page].Stats is { } stats)
+            {
+                for (var at = 0; at < stats.Length; at++)
+                {
+                    if (satisfies(stats[at]))
+                    {
+                        yield return starts[page] + at;
+                    }
+                }
+            }
         }
     }
+
+    public void ForgetStats() => Array.ForEach(pages, static page => page.Stats = null);
+
+    public EntryRows ToRows()
+    {
+        var rows = new EntryRows(new Entry[Count], new ContentHash[Count], Array.Exists(pages, static page => page.Stats is not null) ? new SeenStat[Count] : []);
+        for (var page = 0; page < pages.Length; page++)
+        {
+            pages[page].Unpack().CopyTo(rows.Entries, starts[page]);
+            pages[page].Hashes.CopyTo(rows.Hashes, starts[page]);
+            pages[page].Stats?.CopyTo(rows.Stats, starts[page]);
+        }
+
+        return rows;
+    }
+
+    /// <summary>On all cores, page by page.</summary>
+    public void ForEachPage(Action<Entry[], ContentHash[]> visit) => Parallel.ForEach(pages, page => visit(page.Unpack(), page.Hashes));
 
     /// <summary>Where a path is; when it is not there the complement of where it would be.</summary>
     public int IndexOf(EntryPath path)
@@ -90,58 +120,43 @@ internal sealed class EntryList : IReadOnlyList<Entry>
             return ~0;
         }
 
-        var page = PageOf(path);
-        var entries = pages[page].Entries;
-        int low = 0, high = entries.Length - 1;
-        while (low <= high)
-        {
-            var middle = low + ((high - low) / 2);
-            var order = entries[middle].Path.CompareTo(path);
-            if (order == 0)
-            {
-                return starts[page] + middle;
-            }
-
-            (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
-        }
-
-        return ~(starts[page] + low);
+        var page = PageOf(path.Bytes);
+        var at = pages[page].IndexOf(path.Bytes);
+        return at < 0 ? ~(starts[page] + ~at) : starts[page] + at;
     }
 
     /// <summary>Index of the first entry after this one that does not lie below it.</summary>
     public int EndOfSubtree(int index)
     {
-        var path = this[index].Path;
+        var walk = new Walk(this, stackalloc byte[EntryPath.MaxLength]);
+        walk.MoveTo(index);
+        return EndOfSubtree(index, walk.Path);
+    }
 
-        // Most directories are small: steps that double, then halves.
-        var inside = index;
-        var step = 1;
-        while (inside + step < Count && this[inside + step].Path.IsWithin(path))
+    /// <param name="path">Of the entry at that place.</param>
+    public int EndOfSubtree(int index, ReadOnlySpan<byte> path)
+    {
+        var first = PageAt(index);
+        int low = first, high = pages.Length - 1;
+        while (low < high)
         {
-            inside += step;
-            step *= 2;
+            var middle = low + ((high - low + 1) / 2);
+            (low, high) = EntryPath.IsWithin(pages[middle].FirstPath, path) ? (middle, high) : (low, middle - 1);
         }
 
-        var outside = Math.Min(inside + step, Count);
-        while (outside - inside > 1)
-        {
-            var middle = inside + ((outside - inside) / 2);
-            (inside, outside) = this[middle].Path.IsWithin(path) ? (middle, outside) : (inside, middle);
-        }
-
-        return outside;
+        return starts[low] + pages[low].EndOf(path, low == first ? index - starts[low] : 0);
     }
 
     /// <summary>With these edits made.</summary>
     /// <param name="edits">In manifest order, each path once.</param>
     public EntryList With(List<EntryEdit> edits)
     {
-        var next = new List<Page>(pages.Length + 1);
+        var next = new List<EntryPage>(pages.Length + 1);
         var at = 0;
         for (var page = 0; page < pages.Length; page++)
         {
             var from = at;
-            while (at < edits.Count && (page + 1 == pages.Length || edits[at].Path < pages[page + 1].Entries[0].Path))
+            while (at < edits.Count && (page + 1 == pages.Length || EntryPath.Compare(edits[at].Path.Bytes, pages[page + 1].FirstPath) < 0))
             {
                 at++;
             }
@@ -152,8 +167,7 @@ internal sealed class EntryList : IReadOnlyList<Entry>
             }
             else
             {
-                var (entries, hashes) = Edited(pages[page], edits, from, at);
-                AddPages(next, entries, hashes);
+                AddPages(next, Edited(pages[page], edits, from, at));
             }
         }
 
@@ -163,7 +177,8 @@ internal sealed class EntryList : IReadOnlyList<Entry>
     /// <summary>What differs between two lists, path by path; pages that both share are passed over.</summary>
     public static void Compare(EntryList left, EntryList right, Action<Entry?, Entry?> differs)
     {
-        var (leftAt, rightAt) = (new Cursor(left), new Cursor(right));
+        var leftAt = new Cursor(left);
+        var rightAt = new Cursor(right);
         while (!leftAt.AtEnd || !rightAt.AtEnd)
         {
             if (leftAt.PageStart is { } shared && ReferenceEquals(shared, rightAt.PageStart))
@@ -182,7 +197,7 @@ internal sealed class EntryList : IReadOnlyList<Entry>
             {
                 differs(null, rightAt.Entry);
             }
-            else if (!ReferenceEquals(leftAt.Entry, rightAt.Entry) && !leftAt.Entry.Equals(rightAt.Entry))
+            else if (!leftAt.Entry.Equals(rightAt.Entry))
             {
                 differs(leftAt.Entry, rightAt.Entry);
             }
@@ -203,7 +218,7 @@ internal sealed class EntryList : IReadOnlyList<Entry>
     {
         foreach (var page in pages)
         {
-            foreach (var entry in page.Entries)
+            foreach (var entry in page.Unpack())
             {
                 yield return entry;
             }
@@ -212,69 +227,111 @@ internal sealed class EntryList : IReadOnlyList<Entry>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    private (Page Page, int At) Place(int index)
+    private (EntryPage Page, int At) Place(int index)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(index);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-        var page = Array.BinarySearch(starts, index);
-        page = page < 0 ? ~page - 1 : page;
+        var page = PageAt(index);
         return (pages[page], index - starts[page]);
     }
 
+    private int PageAt(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count);
+        var page = Array.BinarySearch(starts, index);
+        return page < 0 ? ~page - 1 : page;
+    }
+
     /// <summary>The page a path is in, or would be.</summary>
-    private int PageOf(EntryPath path)
+    private int PageOf(ReadOnlySpan<byte> path)
     {
         int low = 0, high = pages.Length - 1;
         while (low < high)
         {
             var middle = low + ((high - low + 1) / 2);
-            (low, high) = pages[middle].Entries[0].Path <= path ? (middle, high) : (low, middle - 1);
+            (low, high) = EntryPath.Compare(pages[middle].FirstPath, path) <= 0 ? (middle, high) : (low, middle - 1);
         }
 
         return low;
     }
 
-    private static (Entry[] Entries, ContentHash[] Hashes) Edited(Page page, List<EntryEdit> edits, int from, int to)
+    private static EntryRows Edited(EntryPage page, List<EntryEdit> edits, int from, int to)
     {
-        var entries = new List<Entry>(page.Entries.Length + to - from);
-        var hashes = new List<ContentHash>(page.Entries.Length + to - from);
-        for (int old = 0, edit = from; old < page.Entries.Length || edit < to;)
+        var old = page.Unpack();
+        var entries = new List<Entry>(old.Length + to - from);
+        var hashes = new List<ContentHash>(old.Length + to - from);
+        var stats = new List<SeenStat>(page.Stats is null ? 0 : old.Length + to - from);
+        for (int at = 0, edit = from; at < old.Length || edit < to;)
         {
-            var order = old == page.Entries.Length ? 1 : edit == to ? -1 : page.Entries[old].Path.CompareTo(edits[edit].Path);
+            var order = at == old.Length ? 1 : edit == to ? -1 : old[at].Path.CompareTo(edits[edit].Path);
             if (order < 0)
             {
-                entries.Add(page.Entries[old]);
-                hashes.Add(page.Hashes[old]);
+                Add(old[at], page.Hashes[at], page.Stats?[at]);
             }
             else if (edits[edit].Put is { } put)
             {
-                entries.Add(put);
-                hashes.Add(default);
+                Add(put, default, page.Stats is null ? null : default(SeenStat));
             }
             else if (order == 0 && edits[edit].KeepsEntry)
             {
-                entries.Add(page.Entries[old]);
-                hashes.Add(default);
+                Add(old[at], default, page.Stats?[at]);
             }
 
-            old += order <= 0 ? 1 : 0;
+            at += order <= 0 ? 1 : 0;
             edit += order >= 0 ? 1 : 0;
         }
 
-        return ([.. entries], [.. hashes]);
+        return new EntryRows([.. entries], [.. hashes], [.. stats]);
+
+        void Add(Entry entry, ContentHash hash, SeenStat? stat)
+        {
+            entries.Add(entry);
+            hashes.Add(hash);
+            if (stat is { } seen)
+            {
+                stats.Add(seen);
+            }
+        }
     }
 
-    private static void AddPages(List<Page> pages, ReadOnlySpan<Entry> entries, ReadOnlySpan<ContentHash> hashes)
+    private static void AddPages(List<EntryPage> pages, in EntryRows rows)
     {
         // A page may grow to twice its size before it is divided, so that an addition divides few.
-        var parts = entries.Length <= 2 * PageSize ? 1 : (entries.Length + PageSize - 1) / PageSize;
+        var count = rows.Entries.Length;
+        var parts = count <= 2 * PageSize ? 1 : (count + PageSize - 1) / PageSize;
         for (var part = 0; part < parts; part++)
         {
-            var (from, to) = ((int)((long)entries.Length * part / parts), (int)((long)entries.Length * (part + 1) / parts));
+            var (from, to) = ((int)((long)count * part / parts), (int)((long)count * (part + 1) / parts));
             if (to > from)
             {
-                pages.Add(new Page(entries[from..to].ToArray(), hashes[from..to].ToArray()));
+                pages.Add(EntryPage.Pack(rows.Entries.AsSpan(from, to - from), rows.Hashes.AsSpan(from, to - from), rows.Stats.Length == 0 ? [] : rows.Stats.AsSpan(from, to - from)));
             }
+        }
+    }
+
+    /// <summary>Goes to entries of the whole list, cheapest from one to the next, and makes objects of those only that are asked for.</summary>
+    /// <param name="path">Room for the longest path.</param>
+    internal ref struct Walk(EntryList list, Span<byte> path)
+    {
+        private readonly Span<byte> path = path;
+        private EntryPage.Reader reader;
+        private int page = -1;
+
+        public readonly ReadOnlySpan<byte> Path => reader.Path;
+
+        public readonly ReadOnlySpan<byte> Name => Path[(Path.LastIndexOf((byte)'/') + 1)..];
+
+        public readonly EntryType Type => reader.Type;
+
+        public readonly Entry Entry => reader.Entry;
+
+        public void MoveTo(int index)
+        {
+            if (page < 0 || index < list.starts[page] || index >= list.starts[page] + list.pages[page].Count)
+            {
+                page = list.PageAt(index);
+                reader = new EntryPage.Reader(list.pages[page], path);
+            }
+
+            reader.MoveTo(index - list.starts[page]);
         }
     }
 
@@ -282,26 +339,35 @@ internal sealed class EntryList : IReadOnlyList<Entry>
     {
         private int page;
         private int at;
+        private Entry[]? unpacked;
 
         public readonly bool AtEnd => page == list.pages.Length;
 
-        public readonly Entry Entry => list.pages[page].Entries[at];
+        public Entry Entry => (unpacked ??= list.pages[page].Unpack())[at];
 
         /// <summary>The page that begins here.</summary>
         public readonly object? PageStart => at == 0 && !AtEnd ? list.pages[page] : null;
 
-        public void SkipPage() => page++;
+        public void SkipPage()
+        {
+            page++;
+            unpacked = null;
+        }
 
         public void Next()
         {
-            if (++at == list.pages[page].Entries.Length)
+            if (++at == list.pages[page].Count)
             {
-                page++;
+                SkipPage();
                 at = 0;
             }
         }
     }
 }
+
+/// <summary>Entries as objects, and what lies beside each of them.</summary>
+/// <param name="Stats">Empty where none is known.</param>
+internal readonly record struct EntryRows(Entry[] Entries, ContentHash[] Hashes, SeenStat[] Stats);
 
 /// <summary>What happens to one path: an entry is put there, or it goes, or it stays and only its hash no longer holds.</summary>
 internal readonly record struct EntryEdit(EntryPath Path, Entry? Put, bool KeepsEntry);

@@ -35,6 +35,9 @@ public readonly struct EntryPath : IEquatable<EntryPath>, IComparable<EntryPath>
 
     public static EntryPath Parse(string utf8) => Parse(Encoding.UTF8.GetBytes(utf8));
 
+    /// <summary>Bytes that were a path before, and need not be checked again.</summary>
+    internal static EntryPath Again(ReadOnlySpan<byte> bytes) => bytes.IsEmpty ? Root : new EntryPath(bytes.ToArray());
+
     public EntryPath Append(ReadOnlySpan<byte> name)
     {
         if (name.IsEmpty || name.Contains((byte)'/') || Fault(name) is not null)
@@ -89,18 +92,18 @@ public readonly struct EntryPath : IEquatable<EntryPath>, IComparable<EntryPath>
     public ReadOnlySpan<byte> Name => Bytes[(Bytes.LastIndexOf((byte)'/') + 1)..];
 
     /// <summary>True for the path itself and everything below it.</summary>
-    public bool IsWithin(EntryPath directory) =>
-        directory.IsRoot
-        || (Bytes.StartsWith(directory.Bytes)
-            && (Bytes.Length == directory.Bytes.Length || Bytes[directory.Bytes.Length] == (byte)'/'));
+    public bool IsWithin(EntryPath directory) => IsWithin(Bytes, directory.Bytes);
+
+    internal static bool IsWithin(ReadOnlySpan<byte> path, ReadOnlySpan<byte> directory) =>
+        directory.IsEmpty || (path.StartsWith(directory) && (path.Length == directory.Length || path[directory.Length] == (byte)'/'));
 
     /// <summary>True for what lies in the directory itself.</summary>
     public bool IsChildOf(EntryPath directory) => !IsRoot && IsWithin(directory) && Math.Max(0, Bytes.LastIndexOf((byte)'/')) == directory.Bytes.Length;
 
-    public int CompareTo(EntryPath other)
+    public int CompareTo(EntryPath other) => Compare(Bytes, other.Bytes);
+
+    internal static int Compare(ReadOnlySpan<byte> left, ReadOnlySpan<byte> right)
     {
-        var left = Bytes;
-        var right = other.Bytes;
         var common = left.CommonPrefixLength(right);
         if (common == left.Length || common == right.Length)
         {

@@ -27,7 +27,7 @@ public sealed class Manifest
         TotalBytes = bytes;
     }
 
-    public static Manifest Empty { get; } = Whole([], []);
+    public static Manifest Empty { get; } = Whole(new EntryRows([], [], []));
 
     /// <param name="sorted">In manifest order, each path once, each parent present and a directory; members of a hard-link group repeat their leader's data.</param>
     /// <exception cref="InvalidDataException">Order, duplicates or a missing parent; a hard link whose leader is absent or differs; an entry that is wrong by itself.</exception>
@@ -43,7 +43,7 @@ public sealed class Manifest
             EntryRules.Check(entry);
         }
 
-        return Whole([.. sorted], new ContentHash[sorted.Count]);
+        return Whole(new EntryRows([.. sorted], new ContentHash[sorted.Count], []));
     }
 
     public IReadOnlyList<Entry> Entries => entries;
@@ -101,6 +101,47 @@ public sealed class Manifest
 
     /// <summary>How many paths the file has that stands at this one: more than one for the first path of a hard-link group.</summary>
     internal int NamesOf(EntryPath path) => 1 + links.MembersOf(path).Count;
+
+    /// <summary>The stats that files were captured with are beside their entries; what <see cref="Apply(ManifestDelta)"/> makes keeps those of entries it keeps.</summary>
+    internal bool KnowsStats { get; private set; }
+
+    /// <summary>The stat a file was captured with; null when that is not known.</summary>
+    /// <param name="index">In <see cref="Entries"/>.</param>
+    internal StatKey? StatAt(int index) => StatAt(index, entries[index]);
+
+    /// <param name="entry">The one at that place.</param>
+    internal StatKey? StatAt(int index, Entry entry) =>
+        entries.StatAt(index) is { IsKnown: true } seen ? new StatKey(seen.Device, seen.Inode, entry.Size, entry.MtimeUnixNs, seen.CtimeNs) : null;
+
+    internal SeenStat SeenAt(int index) => entries.StatAt(index);
+
+    internal StatKey? StatOf(EntryPath path) => entries.IndexOf(path) is >= 0 and var at ? StatAt(at) : null;
+
+    /// <summary>Places of the entries whose stat satisfies.</summary>
+    internal IEnumerable<int> WhereStat(Func<SeenStat, bool> satisfies) => entries.WhereStat(satisfies);
+
+    /// <summary>Notes stats. One of a path that is not here, or that does not agree with its entry, is none.</summary>
+    internal void Note(IEnumerable<KeyValuePair<EntryPath, StatKey>> stats)
+    {
+        KnowsStats = true;
+        foreach (var (path, key) in stats)
+        {
+            if (entries.IndexOf(path) is >= 0 and var at)
+            {
+                var entry = entries[at];
+                entries.SetStat(at, key.Size == entry.Size && key.MtimeNs == entry.MtimeUnixNs ? new SeenStat(key.Device, key.Inode, key.CtimeNs) : default);
+            }
+        }
+    }
+
+    internal void ForgetStats()
+    {
+        KnowsStats = false;
+        entries.ForgetStats();
+    }
+
+    /// <summary>Goes to entries one after the other without making objects of all.</summary>
+    internal EntryList.Walk Walk(Span<byte> path) => new(entries, path);
 
     /// <summary>Bytes of all files, hard-link groups counted once.</summary>
     public long TotalBytes { get; }
@@ -216,11 +257,11 @@ public sealed class Manifest
         return new ManifestDelta(put, removed);
     }
 
-    private static Manifest Whole(Entry[] entries, ContentHash[] hashes)
+    private static Manifest Whole(in EntryRows rows)
     {
-        var bytes = ManifestRules.Check(entries);
-        var list = EntryList.From(entries, hashes);
-        return new Manifest(list, new ContentTable(list), LinkGroups.Of(entries), bytes, unhashed: null);
+        var bytes = ManifestRules.Check(rows.Entries);
+        var list = EntryList.From(rows);
+        return new Manifest(list, new ContentTable(list), LinkGroups.Of(rows.Entries), bytes, unhashed: null);
     }
 
     /// <summary>Null when the outcome is no manifest, or when so little is left of some pages that all are better written anew.</summary>
@@ -255,43 +296,41 @@ public sealed class Manifest
         var bytes = TotalBytes - gone.Aggregate(Int128.Zero, static (sum, entry) => sum + Counted(entry)) + delta.Put.Aggregate(Int128.Zero, static (sum, entry) => sum + Counted(entry));
         return list.IsFragmented || !ManifestRules.StillHold(list, delta, groups, bytes)
             ? null
-            : new Manifest(list, new ContentTable(list, contents, gone, delta.Put), groups, (long)bytes, [.. edits.Where(edit => edit.Put is not null || edit.KeepsEntry).Select(edit => edit.Path)]);
+            : new Manifest(list, new ContentTable(list, contents, gone, delta.Put), groups, (long)bytes, [.. edits.Where(edit => edit.Put is not null || edit.KeepsEntry).Select(edit => edit.Path)]) { KnowsStats = KnowsStats };
     }
 
     private static Int128 Counted(Entry entry) => entry.HardlinkOf is null && entry.Type != EntryType.Directory ? entry.Size : 0;
 
     private Manifest ApplyToAll(ManifestDelta delta)
     {
-        Entry[] old;
-        ContentHash[] oldHashes;
+        EntryRows old;
         lock (gate)
         {
-            (old, oldHashes) = entries.ToArrays();
+            old = entries.ToRows();
         }
 
-        var merged = new List<Entry>(old.Length + delta.Put.Count);
-        var kept = new List<ContentHash>(old.Length + delta.Put.Count);
+        var merged = new List<Entry>(old.Entries.Length + delta.Put.Count);
+        var kept = new List<ContentHash>(old.Entries.Length + delta.Put.Count);
+        var stats = new List<SeenStat>(old.Stats.Length);
         int at = 0, put = 0, removed = 0;
-        while (at < old.Length || put < delta.Put.Count)
+        while (at < old.Entries.Length || put < delta.Put.Count)
         {
-            var order = at == old.Length ? 1 : put == delta.Put.Count ? -1 : old[at].Path.CompareTo(delta.Put[put].Path);
+            var order = at == old.Entries.Length ? 1 : put == delta.Put.Count ? -1 : old.Entries[at].Path.CompareTo(delta.Put[put].Path);
             if (order >= 0)
             {
-                merged.Add(delta.Put[put++]);
-                kept.Add(default);
+                Add(delta.Put[put++], default, default);
                 at += order == 0 ? 1 : 0;
                 continue;
             }
 
-            while (removed < delta.Removed.Count && delta.Removed[removed] < old[at].Path)
+            while (removed < delta.Removed.Count && delta.Removed[removed] < old.Entries[at].Path)
             {
                 removed++;
             }
 
-            if (removed == delta.Removed.Count || delta.Removed[removed] != old[at].Path)
+            if (removed == delta.Removed.Count || delta.Removed[removed] != old.Entries[at].Path)
             {
-                merged.Add(old[at]);
-                kept.Add(oldHashes[at]);
+                Add(old.Entries[at], old.Hashes[at], old.Stats.Length == 0 ? default : old.Stats[at]);
             }
 
             at++;
@@ -302,22 +341,31 @@ public sealed class Manifest
             return Empty;
         }
 
-        var next = Whole([.. merged], [.. kept]);
-        if (old.Length > 0)
+        var next = Whole(new EntryRows([.. merged], [.. kept], [.. stats]));
+        next.KnowsStats = KnowsStats;
+        if (old.Entries.Length > 0)
         {
             next.ForgetAbove(delta.Put.Select(entry => entry.Path).Concat(delta.Removed));
         }
 
         return next;
+
+        void Add(Entry entry, ContentHash hash, SeenStat stat)
+        {
+            merged.Add(entry);
+            kept.Add(hash);
+            if (old.Stats.Length > 0)
+            {
+                stats.Add(stat);
+            }
+        }
     }
 
     private void ComputeHashes()
     {
         if (unhashed is null)
         {
-            var (all, hashes) = entries.ToArrays();
-            EntryHash.FillIn(all, hashes);
-            entries.SetHashes(hashes);
+            EntryHash.FillIn(entries);
             return;
         }
 

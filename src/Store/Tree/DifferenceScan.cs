@@ -6,9 +6,9 @@ namespace Mirror.Store.Tree;
 /// Walks a whole tree and tells only what is not as it is known, so that a tree in which nothing changed costs one look at the stat of each entry, on all cores, and makes no object for any of them.
 /// A file is as known when its stat is the one it had when it was captured: then nobody changed its content, its attributes, or anything else of it since.
 /// </summary>
-/// <param name="known">The tree as it was captured last.</param>
-/// <param name="keyOf">The stat a file had; null when that is not certain.</param>
-public sealed class DifferenceScan(Manifest known, Func<EntryPath, StatKey?> keyOf)
+/// <param name="known">The tree as it was captured last, with the stats that its files had then.</param>
+/// <param name="asRead">How such a stat looks in the tree that is walked, where that is a snapshot of the one that was captured; null when it is the same tree.</param>
+public sealed class DifferenceScan(Manifest known, Func<StatKey, StatKey>? asRead = null)
 {
     /// <summary>Found entries with the directories above them, and the known ones whose place they take; both in manifest order.</summary>
     /// <exception cref="DirectoryNotFoundException">The root is not a directory.</exception>
@@ -76,6 +76,7 @@ public sealed class DifferenceScan(Manifest known, Func<EntryPath, StatKey?> key
     private sealed class Hand(DifferenceScan scan, TreeHandle tree, Func<EntryPath, EntryType, bool> exclude)
     {
         private readonly byte[] listing = new byte[DirectoryListing.BufferLength];
+        private readonly byte[] room = new byte[EntryPath.MaxLength];
         private readonly List<(Entry Entry, int At)> children = [];
         private readonly List<bool> met = [];
         private bool isFirstLook = true;
@@ -194,7 +195,7 @@ public sealed class DifferenceScan(Manifest known, Func<EntryPath, StatKey?> key
                 return;
             }
 
-            if (before is { Type: EntryType.File } && type == EntryType.File && IsAsKnown(before, stat))
+            if (before is { Type: EntryType.File } && type == EntryType.File && IsAsKnown(before, at, stat))
             {
                 met[index] = true;
                 return;
@@ -236,9 +237,9 @@ public sealed class DifferenceScan(Manifest known, Func<EntryPath, StatKey?> key
         }
 
         // A file with several names is told with all of them: what is said of it is said once.
-        private bool IsAsKnown(Entry before, in FileStat stat) =>
+        private bool IsAsKnown(Entry before, int at, in FileStat stat) =>
             stat.Links == 1 && before is { HardlinkOf: null, Unstable: false }
-            && scan.Seen(before.Path) is { } key && key == stat.Key
+            && scan.StatAt(at, before) is { } key && key == stat.Key
             && Look.IsAsDescribed(before, stat);
 
         private void Lose(Place place, int error)
@@ -269,12 +270,13 @@ public sealed class DifferenceScan(Manifest known, Func<EntryPath, StatKey?> key
         {
             children.Clear();
             met.Clear();
+            var walk = scan.Walk(room);
             for (var at = place.Start + 1; at < place.End;)
             {
-                var child = scan.EntryAt(at);
-                children.Add((child, at));
+                walk.MoveTo(at);
+                children.Add((walk.Entry, at));
                 met.Add(false);
-                at = child.Type == EntryType.Directory ? scan.EndOf(at) : at + 1;
+                at = walk.Type == EntryType.Directory ? scan.EndOf(at) : at + 1;
             }
         }
 
@@ -315,7 +317,9 @@ public sealed class DifferenceScan(Manifest known, Func<EntryPath, StatKey?> key
 
     private Entry EntryAt(int at) => known.Entries[at];
 
+    private EntryList.Walk Walk(Span<byte> path) => known.Walk(path);
+
     private int EndOf(int at) => known.EndOfSubtree(at);
 
-    private StatKey? Seen(EntryPath path) => keyOf(path);
+    private StatKey? StatAt(int at, Entry entry) => known.StatAt(at, entry) is { } key ? asRead?.Invoke(key) ?? key : null;
 }

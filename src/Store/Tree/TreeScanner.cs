@@ -3,9 +3,6 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Mirror.Store.Tree;
 
-/// <summary>What tells that a file was touched, beyond what a manifest keeps: a forged mtime does not hide a change from ctime.</summary>
-public readonly record struct StatKey(ulong Device, ulong Inode, long Size, long MtimeNs, long CtimeNs);
-
 /// <summary>
 /// An entry as found on disk; <see cref="Entry.Hash"/> is not filled in, <see cref="Entry.HardlinkOf"/> is. A later member of a hard-link group repeats its
 /// leader's data and stat, even if the file was touched between the two looks: one inode, one statement.

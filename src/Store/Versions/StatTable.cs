@@ -1,70 +1,50 @@
-using System.Collections;
-using System.Diagnostics.CodeAnalysis;
 using Mirror.Store.Manifests;
-using Mirror.Store.Tree;
 
 namespace Mirror.Store.Versions;
 
-/// <summary>
-/// The stat of each file as it was captured last, by path and by inode. Whoever captures reads it, and the store changes it when a capture is recorded; both are the same one at a time.
-/// </summary>
-public sealed class StatTable : IReadOnlyDictionary<EntryPath, StatKey>
+/// <summary>The stats with which the files of the last version were captured, by path and by inode. For one capture: what it finds is in the next one's.</summary>
+public sealed class StatTable(Manifest head)
 {
-    private readonly Dictionary<EntryPath, StatKey> byPath;
+    /// <summary>So many times all inodes are gone through; who asks for more gets a table.</summary>
+    private const int Searches = 8;
 
-    // Only a file that is new at its path asks for it, and many captures see none.
-    private Dictionary<(ulong Device, ulong Inode), EntryPath>? byInode;
+    private SortedPlaces? byInode;
+    private int searches;
 
-    internal StatTable(Dictionary<EntryPath, StatKey> byPath) => this.byPath = byPath;
+    public static StatTable Empty { get; } = new(Manifest.Empty);
 
-    public static StatTable Empty { get; } = new([]);
+    public IEnumerable<EntryPath> Paths => head.WhereStat(static seen => seen.IsKnown).Select(place => head.Entries[place].Path);
 
-    public int Count => byPath.Count;
+    /// <exception cref="KeyNotFoundException"/>
+    public StatKey this[EntryPath path] => head.StatOf(path) ?? throw new KeyNotFoundException($"No stat of \"{path}\" is known.");
 
-    public IEnumerable<EntryPath> Keys => byPath.Keys;
+    public bool TryGetValue(EntryPath path, out StatKey value)
+    {
+        var known = head.StatOf(path);
+        value = known.GetValueOrDefault();
+        return known is not null;
+    }
 
-    public IEnumerable<StatKey> Values => byPath.Values;
-
-    public StatKey this[EntryPath path] => byPath[path];
-
-    public bool ContainsKey(EntryPath key) => byPath.ContainsKey(key);
-
-    public bool TryGetValue(EntryPath key, [MaybeNullWhen(false)] out StatKey value) => byPath.TryGetValue(key, out value);
-
-    /// <summary>Where an inode was seen last: the first path of a file with several names. Numbers of inodes are used again, so this may be about another file.</summary>
+    /// <summary>Where an inode was seen last: one path of a file with several names. Numbers of inodes are used again, so this may be about another file.</summary>
     public EntryPath? PathOf(ulong device, ulong inode)
     {
-        if (byInode is null)
+        var place = Interlocked.Increment(ref searches) <= Searches
+            ? head.WhereStat(seen => seen.Inode == inode && seen.Device == device && seen.IsKnown).Cast<int?>().FirstOrDefault()
+            : PlaceOf(device, inode);
+        return place is { } found ? head.Entries[found].Path : null;
+    }
+
+    private int? PlaceOf(ulong device, ulong inode)
+    {
+        byInode ??= SortedPlaces.Of(head.WhereStat(static seen => seen.IsKnown).Select(place => (head.SeenAt(place).Inode, place)));
+        foreach (var place in byInode.Of(inode))
         {
-            byInode = new Dictionary<(ulong, ulong), EntryPath>(byPath.Count);
-            foreach (var (path, key) in byPath)
+            if (head.SeenAt(place).Device == device)
             {
-                byInode[(key.Device, key.Inode)] = path;
+                return place;
             }
         }
 
-        return byInode.TryGetValue((device, inode), out var found) ? found : null;
-    }
-
-    public IEnumerator<KeyValuePair<EntryPath, StatKey>> GetEnumerator() => byPath.GetEnumerator();
-
-    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
-
-    internal void Put(EntryPath path, StatKey key)
-    {
-        Remove(path);
-        byPath[path] = key;
-        if (byInode is not null)
-        {
-            byInode[(key.Device, key.Inode)] = path;
-        }
-    }
-
-    internal void Remove(EntryPath path)
-    {
-        if (byPath.Remove(path, out var known) && byInode is not null && byInode.TryGetValue((known.Device, known.Inode), out var named) && named == path)
-        {
-            byInode.Remove((known.Device, known.Inode));
-        }
+        return null;
     }
 }

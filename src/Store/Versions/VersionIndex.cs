@@ -61,7 +61,8 @@ internal sealed partial class VersionIndex : IDisposable
     private Manifest LoadManifest()
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
-        var entries = Read("SELECT entry FROM entries", row => IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0), names));
+        var entries = new List<Entry>(Count("entries"));
+        Each("SELECT entry FROM entries", row => entries.Add(IndexRecords.ParseEntry(row.GetFieldValue<byte[]>(0), names)));
         entries.Sort((left, right) => left.Path.CompareTo(right.Path));
         return entries.Count == 0 ? Manifest.Empty : Manifest.FromSorted(entries);
     }
@@ -74,15 +75,31 @@ internal sealed partial class VersionIndex : IDisposable
         return rows.Count == 1 ? rows[0] : throw Damaged(new InvalidDataException($"it has no record of its head {id}"));
     }
 
-    /// <param name="manifest">Where most of the paths are, in memory once.</param>
-    public Dictionary<EntryPath, StatKey> LoadStatKeys(Manifest manifest)
+    /// <summary>Puts what is known of the stats of the live tree beside the entries.</summary>
+    public void NoteStatKeys(Manifest manifest)
     {
         lock (gate)
         {
-            return Read("SELECT path, device, inode, size, mtime, ctime FROM stat_keys", row => (
-                    Path: EntryPath.Parse(row.GetFieldValue<byte[]>(0)) is var path && manifest.Find(path) is { } entry ? entry.Path : path,
-                    Key: new StatKey(unchecked((ulong)row.GetInt64(1)), unchecked((ulong)row.GetInt64(2)), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5))))
-                .ToDictionary(pair => pair.Path, pair => pair.Key);
+            manifest.Note(Read("SELECT path, device, inode, size, mtime, ctime FROM stat_keys", row => KeyValuePair.Create(
+                EntryPath.Parse(row.GetFieldValue<byte[]>(0)),
+                new StatKey(unchecked((ulong)row.GetInt64(1)), unchecked((ulong)row.GetInt64(2)), row.GetInt64(3), row.GetInt64(4), row.GetInt64(5)))));
+        }
+    }
+
+    /// <summary>Of all paths that a stat is kept of, those that are not in the manifest.</summary>
+    public List<EntryPath> StatKeysBeside(Manifest manifest)
+    {
+        lock (gate)
+        {
+            var beside = new List<EntryPath>();
+            Each("SELECT path FROM stat_keys", row =>
+            {
+                if (EntryPath.Parse(row.GetFieldValue<byte[]>(0)) is var path && manifest.Find(path) is null)
+                {
+                    beside.Add(path);
+                }
+            });
+            return beside;
         }
     }
 
@@ -221,21 +238,28 @@ internal sealed partial class VersionIndex : IDisposable
 
     private IndexDamagedException Damaged(Exception error) => Damaged(error, path);
 
-    private List<T> Read<T>(string sql, Func<SqliteDataReader, T> map) => Guarded(() => ReadRows(sql, map));
+    private List<T> Read<T>(string sql, Func<SqliteDataReader, T> map)
+    {
+        var rows = new List<T>();
+        Each(sql, row => rows.Add(map(row)));
+        return rows;
+    }
 
-    private List<T> ReadRows<T>(string sql, Func<SqliteDataReader, T> map)
+    private void Each(string sql, Action<SqliteDataReader> met) => Guarded(() =>
     {
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         using var reader = command.ExecuteReader();
-        var rows = new List<T>();
         while (reader.Read())
         {
-            rows.Add(map(reader));
+            met(reader);
         }
 
-        return rows;
-    }
+        return true;
+    });
+
+    /// <summary>So that a table of a million rows is read into one that does not have to grow, and to be copied, again and again.</summary>
+    private int Count(string table) => (int)Read($"SELECT count(*) FROM {table}", static row => row.GetInt64(0))[0];
 
     private static VersionId Id(SqliteDataReader row, int column) => new((ulong)row.GetInt64(column), (ulong)row.GetInt64(column + 1));
 }

@@ -11,7 +11,19 @@ namespace Mirror.Store.Versions;
 public sealed partial class VersionStore
 {
     /// <summary>Stat keys of the live tree as of <see cref="Head"/>, for the change test.</summary>
-    public StatTable StatKeys => statKeys ??= new StatTable(index.LoadStatKeys(state.HeadManifest));
+    public StatTable StatKeys
+    {
+        get
+        {
+            var head = state.HeadManifest;
+            if (!head.KnowsStats)
+            {
+                index.NoteStatKeys(head);
+            }
+
+            return new StatTable(head);
+        }
+    }
 
     public BlockSignature? FindSignature(ContentHash hash) => index.FindSignature(hash);
 
@@ -91,7 +103,7 @@ public sealed partial class VersionStore
             var difference = Manifest.Diff(manifest, before.HeadManifest);
             var gone = difference.Put.Where(entry => manifest.Find(entry.Path) is null).Select(entry => entry.Path).ToList();
             var obsolete = difference.Put.Where(entry => entry.Type == EntryType.File && manifest.FindContent(entry.Hash) is null).Select(entry => entry.Hash).ToList();
-            CommitSource("record capture", gone, obsolete, statKeys, newSignatures, change =>
+            CommitSource("record capture", manifest, gone, obsolete, statKeys, newSignatures, change =>
             {
                 change.SetHead(version.Id);
                 change.ChangeEntries(before.HeadManifest, manifest);
@@ -135,8 +147,8 @@ public sealed partial class VersionStore
         {
             Touching();
             var head = state.HeadManifest;
-            CommitSource("remember source",
-                [.. StatKeys.Keys.Where(path => head.Find(path) is null && !statKeys.ContainsKey(path))],
+            CommitSource("remember source", head,
+                index.StatKeysBeside(head),
                 [.. index.SignedContents().Where(hash => head.FindContent(hash) is null)], statKeys, newSignatures, _ => { });
             return Task.CompletedTask;
         },
@@ -167,7 +179,7 @@ public sealed partial class VersionStore
         if (first)
         {
             // Only now: giving up the other slot's links changed the ctime of every inode it shared.
-            CommitSource("note stat keys", [], [], KeysOf(slot, cancellation), new Dictionary<ContentHash, BlockSignature>(), _ => { });
+            CommitSource("note stat keys", state.HeadManifest, [], [], KeysOf(slot, cancellation), new Dictionary<ContentHash, BlockSignature>(), _ => { });
         }
     }
 
@@ -220,8 +232,9 @@ public sealed partial class VersionStore
     }
 
     /// <summary>Stat keys and signatures follow the manifest: what changed is put, what is no longer there goes.</summary>
+    /// <param name="head">What is, or becomes, the head: the stats are noted in it too.</param>
     private void CommitSource(
-        string op, IReadOnlyCollection<EntryPath> gone, IReadOnlyCollection<ContentHash> obsolete,
+        string op, Manifest head, IReadOnlyCollection<EntryPath> gone, IReadOnlyCollection<ContentHash> obsolete,
         IReadOnlyDictionary<EntryPath, StatKey> keys, IReadOnlyDictionary<ContentHash, BlockSignature> signatures, Action<IndexChange> more)
     {
         var table = StatKeys;
@@ -246,15 +259,10 @@ public sealed partial class VersionStore
             }
         });
 
-        // What is gone goes first: a file that was renamed has its inode at the path that is put.
-        foreach (var path in gone)
+        // One that was made before they were known gets all of them, when they are asked for.
+        if (head.KnowsStats)
         {
-            table.Remove(path);
-        }
-
-        foreach (var (path, key) in changed)
-        {
-            table.Put(path, key);
+            head.Note(keys);
         }
     }
 }

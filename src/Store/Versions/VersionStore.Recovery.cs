@@ -38,7 +38,6 @@ public sealed partial class VersionStore
         slots.Sweep();
         protections = ProtectedVersions.Read(Directory);
         state = StoreState.From(contents, slots.ReadCurrent(), Directory);
-        statKeys = null;
         var doubtful = entry is { Phase: JournalPhase.Applying } && entry.Operation != contents.Operation ? entry.Slot : null;
         entry = ForgetLostSlots(doubtful, entry);
         DropUnknownSlots();

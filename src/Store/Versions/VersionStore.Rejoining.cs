@@ -146,7 +146,7 @@ public sealed partial class VersionStore
             packs.ForEach(change.PutPack);
         });
         journal.Clear();
-        statKeys = null;
+        liveManifest.ForgetStats();
         state = before with
         {
             Mode = StoreMode.Holding,

@@ -91,7 +91,7 @@ public sealed partial class VersionStore
             change.ClearCaptureState();
         });
         state = after;
-        statKeys = null;
+        state.HeadManifest.ForgetStats();
         lastHead = null;
         foreach (var row in removed)
         {

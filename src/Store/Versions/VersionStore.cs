@@ -37,7 +37,6 @@ public sealed partial class VersionStore : IAsyncDisposable
     private readonly SemaphoreSlim historyTurn = new(1, 1);
     private volatile StoreState state = null!;
     private volatile ProtectedVersions protections = ProtectedVersions.None;
-    private volatile StatTable? statKeys;
     private volatile string? broken;
     private bool touched;
     private bool disposed;

@@ -39,7 +39,7 @@ public sealed class RebuildCapturingTests : IDisposable
             Assert.Equal(site.Versions[1].Record, store.Head);
             Assert.Equal(SampleTrees.Second.ToManifest().Entries, store.HeadManifest.Entries);
             Assert.Equal(SampleTrees.First.ToManifest().Entries, store.ManifestOf(site.Versions[0].Record.Id).Entries);
-            Assert.Empty(store.StatKeys);
+            Assert.Empty(store.StatKeys.Paths);
             await RecordAsync(store, SampleTrees.Third);
         }
 

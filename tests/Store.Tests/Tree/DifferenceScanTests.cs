@@ -102,7 +102,8 @@ public sealed class DifferenceScanTests : IDisposable
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(temporary["t/s"]));
 
-        var difference = new DifferenceScan(known, path => keys.TryGetValue(path, out var key) ? key : null).Scan(Root, static (path, _) => path == EntryPath.Parse("b"), CancellationToken.None);
+        known.Note(keys);
+        var difference = new DifferenceScan(known).Scan(Root, static (path, _) => path == EntryPath.Parse("b"), CancellationToken.None);
 
         Assert.Equal(["b", "b/c"], difference.Known.Where(static entry => !entry.Path.IsRoot).Select(static entry => entry.Path.ToString()));
         Assert.Equal(EntryPath.Parse("s"), Assert.Single(difference.Scan.Skipped).Path);
@@ -126,7 +127,7 @@ public sealed class DifferenceScanTests : IDisposable
     public void A_walk_that_is_cancelled_ends_and_says_so()
     {
         TreeLiteral.Empty.File("a/b", "").WriteTo(Root);
-        Assert.Throws<OperationCanceledException>(() => new DifferenceScan(Manifest.Empty, static _ => null).Scan(Root, static (_, _) => false, new CancellationToken(true)));
+        Assert.Throws<OperationCanceledException>(() => new DifferenceScan(Manifest.Empty).Scan(Root, static (_, _) => false, new CancellationToken(true)));
         Assert.Throws<DirectoryNotFoundException>(() => Scan(temporary["absent"], Manifest.Empty, []));
     }
 
@@ -167,8 +168,12 @@ public sealed class DifferenceScanTests : IDisposable
         await turmoil;
     }
 
-    private static TouchedTree Scan(string root, Manifest known, Dictionary<EntryPath, StatKey> keys) =>
-        new DifferenceScan(known, path => keys.TryGetValue(path, out var key) ? key : null).Scan(root, static (_, _) => false, CancellationToken.None);
+    private static TouchedTree Scan(string root, Manifest known, Dictionary<EntryPath, StatKey> keys)
+    {
+        known.ForgetStats();
+        known.Note(keys);
+        return new DifferenceScan(known).Scan(root, static (_, _) => false, CancellationToken.None);
+    }
 
     private static bool IsLinked(Manifest manifest, Entry entry) => entry.HardlinkOf is not null || manifest.Entries.Any(other => other.HardlinkOf == entry.Path);
 

@@ -232,22 +232,68 @@ public sealed class CapturingTests : IDisposable
         var digest = await BlockSignature.SignAsync(new MemoryStream(content), content.Length, new BlockKey(1), CancellationToken.None);
         var hash = ContentHash.From(digest.Hash);
         Directory.CreateDirectory(Root);
+        StatKey known;
         await using (var store = await site.OpenAsync())
         {
             await store.BeginCapturingAsync(Root, CancellationToken.None);
-            var keys = new Dictionary<EntryPath, StatKey> { [EntryPath.Parse("a")] = new(1, ulong.MaxValue, 3, -4, 5), [EntryPath.Parse("b")] = new(1, 2, 3, 4, 5) };
+            var changes = Changes(store, first);
+            var (a, b) = (changes.Put.Single(entry => entry.Path == EntryPath.Parse("a")), changes.Put.Single(entry => entry.Path == EntryPath.Parse("b")));
+            var keys = new Dictionary<EntryPath, StatKey> { [a.Path] = new(1, ulong.MaxValue, a.Size, a.MtimeUnixNs, -5), [b.Path] = new(1, 2, b.Size, b.MtimeUnixNs, 5) };
             await store.RecordCaptureAsync(
-                first, Changes(store, first), keys, new Dictionary<ContentHash, BlockSignature> { [hash] = digest.Signature }, CancellationToken.None);
+                first, changes, keys, new Dictionary<ContentHash, BlockSignature> { [hash] = digest.Signature }, CancellationToken.None);
+            Assert.Equal(keys[a.Path], store.StatKeys[a.Path]);
+            known = keys[a.Path];
         }
 
         await using (var store = await site.OpenAsync())
         {
-            Assert.Equal(new StatKey(1, ulong.MaxValue, 3, -4, 5), store.StatKeys[EntryPath.Parse("a")]);
+            Assert.Equal(known, store.StatKeys[EntryPath.Parse("a")]);
+            Assert.Equal(EntryPath.Parse("a"), store.StatKeys.PathOf(1, ulong.MaxValue));
+            Assert.Null(store.StatKeys.PathOf(2, ulong.MaxValue));
             Assert.NotNull(store.FindSignature(hash));
             await RecordAsync(store, second);
-            Assert.Equal([EntryPath.Parse("b")], store.StatKeys.Keys);
+            Assert.Equal([EntryPath.Parse("b")], store.StatKeys.Paths);
             Assert.Null(store.FindSignature(hash));
         }
+    }
+
+    [Fact]
+    public async Task A_stat_that_does_not_agree_with_its_entry_or_has_none_is_not_remembered()
+    {
+        var first = site.Add(TreeLiteral.Empty.File("a", "1").File("b", "2"));
+        Directory.CreateDirectory(Root);
+        await using var store = await site.OpenAsync();
+        await store.BeginCapturingAsync(Root, CancellationToken.None);
+        var changes = Changes(store, first);
+        var (a, b) = (changes.Put.Single(entry => entry.Path == EntryPath.Parse("a")), changes.Put.Single(entry => entry.Path == EntryPath.Parse("b")));
+        var keys = new Dictionary<EntryPath, StatKey>
+        {
+            [a.Path] = new(1, 2, a.Size, a.MtimeUnixNs + 1, 5), [b.Path] = new(1, 3, b.Size, b.MtimeUnixNs, 5), [EntryPath.Parse("c")] = new(1, 4, 1, 1, 1),
+        };
+
+        await store.RecordCaptureAsync(first, changes, keys, new Dictionary<ContentHash, BlockSignature>(), CancellationToken.None);
+
+        Assert.Equal([b.Path], store.StatKeys.Paths);
+        Assert.False(store.StatKeys.TryGetValue(a.Path, out _));
+    }
+
+    [Fact]
+    public async Task Every_file_is_found_by_its_inode_however_many_are_asked_for()
+    {
+        var first = site.Add(Enumerable.Range(0, 3_000).Aggregate(TreeLiteral.Empty, static (tree, file) => tree.File($"d{file % 30}/f{file}", $"{file}")));
+        Directory.CreateDirectory(Root);
+        await using var store = await site.OpenAsync();
+        await store.BeginCapturingAsync(Root, CancellationToken.None);
+        var changes = Changes(store, first);
+        var keys = changes.Put.Where(static entry => entry.Type == EntryType.File).Select(static (entry, at) => (entry, at))
+            .ToDictionary(static pair => pair.entry.Path, static pair => new StatKey((ulong)(pair.at % 2), (ulong)(10 + (pair.at / 2)), pair.entry.Size, pair.entry.MtimeUnixNs, pair.at));
+        await store.RecordCaptureAsync(first, changes, keys, new Dictionary<ContentHash, BlockSignature>(), CancellationToken.None);
+
+        var stats = store.StatKeys;
+
+        Assert.All(keys, pair => Assert.Equal(pair.Key, stats.PathOf(pair.Value.Device, pair.Value.Inode)));
+        Assert.All(keys, pair => Assert.Equal(pair.Value, stats[pair.Key]));
+        Assert.Null(stats.PathOf(7, 10));
     }
 
     private ManifestDelta Changes(VersionStore store, VersionRecord version) => Manifest.Diff(store.HeadManifest, site.TreeOf(version.Id).ToManifest());

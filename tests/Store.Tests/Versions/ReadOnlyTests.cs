@@ -47,7 +47,7 @@ public sealed class ReadOnlyTests : IDisposable
             () => store.NoteAsync(site.Versions[0].Record.Id, "note", CancellationToken.None),
             () => store.BeginCapturingAsync(CancellationToken.None),
             () => store.AdoptRootLinkAsync(site.Files["root"], CancellationToken.None),
-            () => store.RememberSourceAsync(new Dictionary<EntryPath, Store.Tree.StatKey>(), new Dictionary<ContentHash, Delta.BlockSignature>(), CancellationToken.None),
+            () => store.RememberSourceAsync(new Dictionary<EntryPath, StatKey>(), new Dictionary<ContentHash, Delta.BlockSignature>(), CancellationToken.None),
         ])
         {
             var refused = await Assert.ThrowsAsync<ReadOnlyStoreException>(change);
