@@ -1,3 +1,4 @@
+using Mirror.Node.Processes;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
 using Mirror.Primary.Publish;
@@ -70,6 +71,7 @@ public sealed partial class PrimaryRole
 
         MarkLogs();
         SignalChange();
+        HeapTrim.After(captured.Delta.Put.Count);
         return version;
     }
 

@@ -126,6 +126,7 @@ internal sealed partial class NodeSites(
             var store = await VersionStore.OpenAsync(
                 SiteContext.DirectoryOf(member, site.Name), site.Name, time, cancellationToken, path => privatePaths.Contains(path) || siteLogs?.Matches(path) == true,
                 new Rebuilding(logs.CreateLogger<NodeSites>(), site.Name));
+            HeapTrim.After(store.HeadManifest.Entries.Count);
             foreach (var remark in store.Remarks)
             {
                 Log.Remark(logs.CreateLogger<NodeSites>(), site.Name, remark);

@@ -4,6 +4,7 @@ using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
 using Mirror.Replica.Receive;
 using Mirror.Replica.Warm;
+using Mirror.Node.Processes;
 using Mirror.Store.Manifests;
 using Mirror.Store.Packs;
 using Mirror.Store.Versions;
@@ -203,7 +204,9 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
             try
             {
                 var began = time.GetTimestamp();
+                var entries = store.HeadManifest.Entries.Count;
                 var version = await store.StageAsync(pack.Path, null, aborted.Token);
+                HeapTrim.After(Math.Abs(store.HeadManifest.Entries.Count - entries));
                 inbox.Staged(pack);
                 failures = 0;
                 distrustTree = false;

@@ -279,8 +279,11 @@ internal sealed class EntryPage
     }
 }
 
-/// <summary>Of a <see cref="StatKey"/>, what its entry does not say already. No inode has the number 0: then it is not known.</summary>
-internal readonly record struct SeenStat(ulong Device, ulong Inode, long CtimeNs)
+/// <summary>
+/// Of a <see cref="StatKey"/> all but the size, which is its entry's. The time need not be: an entry keeps its own when a dump was made anew and is as before.
+/// No inode has the number 0: then it is not known.
+/// </summary>
+internal readonly record struct SeenStat(ulong Device, ulong Inode, long MtimeNs, long CtimeNs)
 {
     public bool IsKnown => Inode != 0;
 }

@@ -111,7 +111,7 @@ public sealed class Manifest
 
     /// <param name="entry">The one at that place.</param>
     internal StatKey? StatAt(int index, Entry entry) =>
-        entries.StatAt(index) is { IsKnown: true } seen ? new StatKey(seen.Device, seen.Inode, entry.Size, entry.MtimeUnixNs, seen.CtimeNs) : null;
+        entries.StatAt(index) is { IsKnown: true } seen ? new StatKey(seen.Device, seen.Inode, entry.Size, seen.MtimeNs, seen.CtimeNs) : null;
 
     internal SeenStat SeenAt(int index) => entries.StatAt(index);
 
@@ -120,7 +120,7 @@ public sealed class Manifest
     /// <summary>Places of the entries whose stat satisfies.</summary>
     internal IEnumerable<int> WhereStat(Func<SeenStat, bool> satisfies) => entries.WhereStat(satisfies);
 
-    /// <summary>Notes stats. One of a path that is not here, or that does not agree with its entry, is none.</summary>
+    /// <summary>Notes stats. One of a path that is not here, or of another size than its entry, is none.</summary>
     internal void Note(IEnumerable<KeyValuePair<EntryPath, StatKey>> stats)
     {
         KnowsStats = true;
@@ -129,7 +129,7 @@ public sealed class Manifest
             if (entries.IndexOf(path) is >= 0 and var at)
             {
                 var entry = entries[at];
-                entries.SetStat(at, key.Size == entry.Size && key.MtimeNs == entry.MtimeUnixNs ? new SeenStat(key.Device, key.Inode, key.CtimeNs) : default);
+                entries.SetStat(at, key.Size == entry.Size ? new SeenStat(key.Device, key.Inode, key.MtimeNs, key.CtimeNs) : default);
             }
         }
     }

@@ -258,7 +258,7 @@ public sealed class CapturingTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stat_that_does_not_agree_with_its_entry_or_has_none_is_not_remembered()
+    public async Task A_stat_of_another_size_than_its_entry_or_of_none_is_not_remembered()
     {
         var first = site.Add(TreeLiteral.Empty.File("a", "1").File("b", "2"));
         Directory.CreateDirectory(Root);
@@ -268,7 +268,7 @@ public sealed class CapturingTests : IDisposable
         var (a, b) = (changes.Put.Single(entry => entry.Path == EntryPath.Parse("a")), changes.Put.Single(entry => entry.Path == EntryPath.Parse("b")));
         var keys = new Dictionary<EntryPath, StatKey>
         {
-            [a.Path] = new(1, 2, a.Size, a.MtimeUnixNs + 1, 5), [b.Path] = new(1, 3, b.Size, b.MtimeUnixNs, 5), [EntryPath.Parse("c")] = new(1, 4, 1, 1, 1),
+            [a.Path] = new(1, 2, a.Size + 1, a.MtimeUnixNs, 5), [b.Path] = new(1, 3, b.Size, b.MtimeUnixNs + 1, 5), [EntryPath.Parse("c")] = new(1, 4, 1, 1, 1),
         };
 
         await store.RecordCaptureAsync(first, changes, keys, new Dictionary<ContentHash, BlockSignature>(), CancellationToken.None);
