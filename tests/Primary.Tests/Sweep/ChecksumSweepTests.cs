@@ -109,7 +109,7 @@ public sealed class ChecksumSweepTests
     public async Task A_file_that_can_no_longer_be_read_is_found()
     {
         // A file of the kernel's stands for a bad disk: its stat is there, and reading its start is an I/O error.
-        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("mem", "1"));
+        await using var site = await LiveSite.MakeAsync(TreeLiteral.Empty.File("mem", ""));
         await site.CaptureAsync();
         var mem = EntryPath.Parse("mem");
         await site.Store.RememberSourceAsync(
