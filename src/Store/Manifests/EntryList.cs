@@ -177,8 +177,8 @@ internal sealed class EntryList : IReadOnlyList<Entry>
     /// <summary>What differs between two lists, path by path; pages that both share are passed over.</summary>
     public static void Compare(EntryList left, EntryList right, Action<Entry?, Entry?> differs)
     {
-        var leftAt = new Cursor(left);
-        var rightAt = new Cursor(right);
+        var leftAt = new Cursor(left, stackalloc byte[EntryPath.MaxLength]);
+        var rightAt = new Cursor(right, stackalloc byte[EntryPath.MaxLength]);
         while (!leftAt.AtEnd || !rightAt.AtEnd)
         {
             if (leftAt.PageStart is { } shared && ReferenceEquals(shared, rightAt.PageStart))
@@ -188,7 +188,7 @@ internal sealed class EntryList : IReadOnlyList<Entry>
                 continue;
             }
 
-            var order = leftAt.AtEnd ? 1 : rightAt.AtEnd ? -1 : leftAt.Entry.Path.CompareTo(rightAt.Entry.Path);
+            var order = leftAt.AtEnd ? 1 : rightAt.AtEnd ? -1 : EntryPath.Compare(leftAt.Path, rightAt.Path);
             if (order < 0)
             {
                 differs(leftAt.Entry, null);
@@ -197,7 +197,7 @@ internal sealed class EntryList : IReadOnlyList<Entry>
             {
                 differs(null, rightAt.Entry);
             }
-            else if (!leftAt.Entry.Equals(rightAt.Entry))
+            else if (!leftAt.IsSame(rightAt))
             {
                 differs(leftAt.Entry, rightAt.Entry);
             }
@@ -335,23 +335,39 @@ internal sealed class EntryList : IReadOnlyList<Entry>
         }
     }
 
-    private struct Cursor(EntryList list)
+    /// <summary>Goes over the list from the first entry to the last.</summary>
+    private ref struct Cursor
     {
+        private readonly EntryList list;
+        private readonly Span<byte> path;
+        private EntryPage.Reader reader;
         private int page;
         private int at;
-        private Entry[]? unpacked;
+
+        public Cursor(EntryList list, Span<byte> path)
+        {
+            this.list = list;
+            this.path = path;
+            Enter();
+        }
 
         public readonly bool AtEnd => page == list.pages.Length;
 
-        public Entry Entry => (unpacked ??= list.pages[page].Unpack())[at];
+        public readonly ReadOnlySpan<byte> Path => reader.Path;
+
+        public readonly Entry Entry => reader.Entry;
 
         /// <summary>The page that begins here.</summary>
         public readonly object? PageStart => at == 0 && !AtEnd ? list.pages[page] : null;
 
+        /// <summary>Of two at the same path.</summary>
+        public readonly bool IsSame(in Cursor other) => reader.IsSame(other.reader);
+
         public void SkipPage()
         {
             page++;
-            unpacked = null;
+            at = 0;
+            Enter();
         }
 
         public void Next()
@@ -359,7 +375,19 @@ internal sealed class EntryList : IReadOnlyList<Entry>
             if (++at == list.pages[page].Count)
             {
                 SkipPage();
-                at = 0;
+            }
+            else
+            {
+                reader.MoveTo(at);
+            }
+        }
+
+        private void Enter()
+        {
+            if (!AtEnd)
+            {
+                reader = new EntryPage.Reader(list.pages[page], path);
+                reader.MoveTo(0);
             }
         }
     }

@@ -39,7 +39,10 @@ internal sealed class EntryPage
     }
 
     /// <summary>Mode and owner, which whole trees have in common.</summary>
-    private sealed record Access(uint Mode, uint Uid, uint Gid, string Owner, string Group);
+    private sealed record Access(uint Mode, uint Uid, uint Gid, string Owner, string Group)
+    {
+        public bool IsOf(Entry entry) => entry.Mode == Mode && entry.Uid == Uid && entry.Gid == Gid && entry.Owner == Owner && entry.Group == Group;
+    }
 
     public int Count => Hashes.Length;
 
@@ -57,10 +60,13 @@ internal sealed class EntryPage
         var wholes = new int[(entries.Length + WholeEvery - 1) / WholeEvery];
         var accesses = new Dictionary<Access, int>();
         var unusuals = new List<Entry.UnusualParts>();
+        Access? access = null;
+        var index = 0;
         for (var at = 0; at < entries.Length; at++)
         {
             var entry = entries[at];
             var path = entry.Path.Bytes;
+            var rest = entry.Rest == Entry.UnusualParts.None ? null : entry.Rest;
             var shared = 0;
             if (at % WholeEvery == 0)
             {
@@ -71,11 +77,11 @@ internal sealed class EntryPage
                 shared = path.CommonPrefixLength(entries[at - 1].Path.Bytes);
             }
 
-            Put(output, (byte)((int)entry.Type | (entry.Hash.IsNone ? 0 : HasHash) | (entry.Rest is null ? 0 : HasUnusual)));
-            var access = new Access(entry.Mode, entry.Uid, entry.Gid, entry.Owner, entry.Group);
-            if (!accesses.TryGetValue(access, out var index))
+            Put(output, (byte)((int)entry.Type | (entry.Hash.IsNone ? 0 : HasHash) | (rest is null ? 0 : HasUnusual)));
+            if (access is null || !access.IsOf(entry))
             {
-                accesses.Add(access, index = accesses.Count);
+                access = new Access(entry.Mode, entry.Uid, entry.Gid, entry.Owner, entry.Group);
+                index = accesses.TryAdd(access, accesses.Count) ? accesses.Count - 1 : accesses[access];
             }
 
             PutNumber(output, (ulong)index);
@@ -91,10 +97,10 @@ internal sealed class EntryPage
                 output.Advance(ContentHash.Length);
             }
 
-            if (entry.Rest is { } unusual)
+            if (rest is not null)
             {
                 PutNumber(output, (ulong)unusuals.Count);
-                unusuals.Add(unusual);
+                unusuals.Add(rest);
             }
         }
 
@@ -206,6 +212,7 @@ internal sealed class EntryPage
     /// <param name="path">Room for the longest path.</param>
     internal ref struct Reader(EntryPage page, Span<byte> path)
     {
+        private readonly EntryPage page = page;
         private readonly Span<byte> path = path;
         private int at = -1;
         private int next;
@@ -242,6 +249,13 @@ internal sealed class EntryPage
                 };
             }
         }
+
+        /// <summary>Of two at the same path: whether they say the same.</summary>
+        public readonly bool IsSame(in Reader other) =>
+            head == other.head && mtime == other.mtime && size == other.size
+            && (ReferenceEquals(page.accesses[access], other.page.accesses[other.access]) || page.accesses[access] == other.page.accesses[other.access])
+            && ((head & HasHash) == 0 || page.packed.AsSpan(hash, ContentHash.Length).SequenceEqual(other.page.packed.AsSpan(other.hash, ContentHash.Length)))
+            && ((head & HasUnusual) == 0 || page.unusuals[unusual] == other.page.unusuals[other.unusual]);
 
         public void MoveTo(int index)
         {

@@ -19,7 +19,7 @@ public sealed class EntryListTests
     {
         var random = new Random(seed);
         var entries = Tree(random, count);
-        var list = EntryList.From(new EntryRows([.. entries], new ContentHash[entries.Count], []));
+        var list = From(entries);
 
         Assert.Equal(entries, list);
         Assert.Equal(entries.Count, list.Count);
@@ -41,7 +41,7 @@ public sealed class EntryListTests
     public void A_path_that_is_not_there_has_a_place_where_it_would_be()
     {
         var entries = Tree(new Random(6), 2_000);
-        var list = EntryList.From(new EntryRows([.. entries], new ContentHash[entries.Count], []));
+        var list = From(entries);
         foreach (var path in entries.SelectMany(entry => new[] { entry.Path.Append("0"u8), entry.Path.Append("zz"u8) }).Where(path => entries.TrueForAll(entry => entry.Path != path)).Take(500))
         {
             Assert.Equal(~entries.FindIndex(entry => entry.Path > path) is var place && place == 0 ? ~entries.Count : place, list.IndexOf(path));
@@ -49,11 +49,38 @@ public sealed class EntryListTests
     }
 
     [Fact]
+    public void What_differs_between_lists_is_told_and_nothing_that_is_said_in_another_way()
+    {
+        var random = new Random(9);
+        var entries = Tree(random, 3_000);
+        var others = entries.Where((_, at) => at % 7 != 1).Select((entry, at) => (at % 5) switch
+        {
+            0 => entry with { MtimeUnixNs = entry.MtimeUnixNs ^ 1 },
+            1 => entry with { Owner = "somebody" },
+            2 => entry with { Sparse = true },
+            3 => (entry with { Unstable = !entry.Unstable, DeviceMajor = 3 }) with { Unstable = entry.Unstable, DeviceMajor = entry.DeviceMajor },
+            _ => entry with { },
+        }).ToList();
+        var told = new List<(Entry?, Entry?)>();
+
+        EntryList.Compare(From(entries), From(others), (left, right) => told.Add((left, right)));
+
+        var (before, after) = (entries.ToDictionary(static entry => entry.Path), others.ToDictionary(static entry => entry.Path));
+        Assert.Equal(
+            entries.Select(entry => ((Entry?)entry, after.GetValueOrDefault(entry.Path))).Where(static pair => pair.Item1 != pair.Item2),
+            told);
+        Assert.True(told.Count > 1_000);
+        told.Clear();
+        EntryList.Compare(From([]), From(others), (left, right) => told.Add((left, right)));
+        Assert.Equal(others.Select(static entry => ((Entry?)null, (Entry?)entry)), told);
+    }
+
+    [Fact]
     public void A_walk_goes_anywhere()
     {
         var random = new Random(7);
         var entries = Tree(random, 3_000);
-        var list = EntryList.From(new EntryRows([.. entries], new ContentHash[entries.Count], []));
+        var list = From(entries);
         var walk = new EntryList.Walk(list, new byte[EntryPath.MaxLength]);
         for (var step = 0; step < 20_000; step++)
         {
@@ -68,7 +95,7 @@ public sealed class EntryListTests
     public void Stats_stay_beside_the_entries_they_are_of()
     {
         var entries = Tree(new Random(8), 3_000);
-        var list = EntryList.From(new EntryRows([.. entries], new ContentHash[entries.Count], []));
+        var list = From(entries);
         Assert.Empty(list.WhereStat(static seen => seen.IsKnown));
         for (var at = 0; at < entries.Count; at += 3)
         {
@@ -81,6 +108,8 @@ public sealed class EntryListTests
         Assert.All(edited.Select(static (entry, at) => (entry, at)), pair => Assert.Equal(list.StatAt(list.IndexOf(pair.entry.Path)), edited.StatAt(pair.at)));
         Assert.Equal(list.WhereStat(static seen => seen.Inode == 1), [0]);
     }
+
+    private static EntryList From(List<Entry> entries) => EntryList.From(new EntryRows([.. entries], new ContentHash[entries.Count], []));
 
     private static List<Entry> Tree(Random random, int count)
     {
