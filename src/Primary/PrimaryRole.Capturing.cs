@@ -44,7 +44,7 @@ public sealed partial class PrimaryRole
             if (captured.FilesRead > 0)
             {
                 // Touched, read, and as before: once is enough.
-                await store.RememberSourceAsync(captured.StatKeys, captured.Signatures, CancellationToken.None);
+                await store.NoteUnchangedAsync(captured.StatKeys, captured.Signatures, CancellationToken.None);
             }
 
             unsettled = captured.Unsettled;

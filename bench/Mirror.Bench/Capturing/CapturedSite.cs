@@ -78,6 +78,11 @@ internal sealed class CapturedSite : IAsyncDisposable
             await store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, cancellation);
             File.Delete(captured.Pack!);
         }
+        else if (captured.FilesRead > 0)
+        {
+            // As a primary does: what was touched and is as before is read once.
+            await store.NoteUnchangedAsync(captured.StatKeys, captured.Signatures, cancellation);
+        }
 
         return captured.Version;
     }

@@ -154,6 +154,17 @@ public sealed partial class VersionStore
         },
         cancellation);
 
+    /// <summary>A capture read files that were touched, and they are as <see cref="Head"/> says: the next one need not read them. Costs what it is told, not what the tree is.</summary>
+    public Task NoteUnchangedAsync(
+        IReadOnlyDictionary<EntryPath, StatKey> statKeys, IReadOnlyDictionary<ContentHash, BlockSignature> newSignatures, CancellationToken cancellation) => InTurnAsync(
+        () =>
+        {
+            Touching();
+            CommitSource("note unchanged", state.HeadManifest, [], [], statKeys, newSignatures, _ => { });
+            return Task.CompletedTask;
+        },
+        cancellation);
+
     private void MakeCurrentSlotLive(CancellationToken cancellation)
     {
         var slot = state.CurrentSlot ?? throw new StoreException($"The store {Directory} has no current version to go live with. Stage one and flip, or name the root to capture.");

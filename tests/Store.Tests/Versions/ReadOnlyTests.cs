@@ -48,6 +48,7 @@ public sealed class ReadOnlyTests : IDisposable
             () => store.BeginCapturingAsync(CancellationToken.None),
             () => store.AdoptRootLinkAsync(site.Files["root"], CancellationToken.None),
             () => store.RememberSourceAsync(new Dictionary<EntryPath, StatKey>(), new Dictionary<ContentHash, Delta.BlockSignature>(), CancellationToken.None),
+            () => store.NoteUnchangedAsync(new Dictionary<EntryPath, StatKey>(), new Dictionary<ContentHash, Delta.BlockSignature>(), CancellationToken.None),
         ])
         {
             var refused = await Assert.ThrowsAsync<ReadOnlyStoreException>(change);
