@@ -10,6 +10,36 @@ namespace Mirror.Primary;
 // One capture: dumps, then the tree, then the record of it, then the pack for whoever follows.
 public sealed partial class PrimaryRole
 {
+    private async Task<CaptureOutcome> Noted_NeedsTurn(Func<TouchClaim> claiming, bool allowMassDelete, CancellationToken cancellation)
+    {
+        // Before the first look at the tree: who calls from here on may have written what this capture does not see.
+        var number = Interlocked.Increment(ref begun);
+        var claim = claiming();
+        var began = time.GetTimestamp();
+        underWay = true;
+        try
+        {
+            var made = await Capture_NeedsTurn(claim, allowMassDelete, cancellation);
+            var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
+            var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began), claim.Touched.Everything);
+            served = claim.IsWhole ? (number, outcome) : served;
+            servedFully = claim.Touched.Everything ? (number, outcome) : servedFully;
+
+            last = new LastCapture(time.GetUtcNow(), outcome.Took, made?.Id, null);
+            return outcome;
+        }
+        catch (Exception failure)
+        {
+            claim.GiveBack();
+            last = failure is OperationCanceledException ? last : new LastCapture(time.GetUtcNow(), time.GetElapsedTime(began), null, failure.Message);
+            throw;
+        }
+        finally
+        {
+            underWay = false;
+        }
+    }
+
     private async Task<VersionRecord?> Capture_NeedsTurn(TouchClaim claim, bool allowMassDelete, CancellationToken cancellation)
     {
         // A row speaks of a file that was written before it: so the tree is looked at, or its snapshot made, when the dumps are there.

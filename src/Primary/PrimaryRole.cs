@@ -165,77 +165,6 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             token => served is { } other && other.Number > called ? Task.FromResult(other.Outcome) : Noted_NeedsTurn(() => TouchClaim.Of(touches), allowMassDelete, token), cancellation);
     }
 
-    /// <summary>The next pack after a version, waiting for one; null when the chain does not pass there, and a fill is needed.</summary>
-    /// <param name="version">What the replica has; none for an empty one.</param>
-    /// <param name="root">Its root: the same name with another root is a divergence.</param>
-    public OutboxPack? TryNext(VersionId version, ContentHash root, out bool upToDate)
-    {
-        var head = published;
-        upToDate = head is not null && head.Id == version && head.Root == root;
-        if (upToDate)
-        {
-            return null;
-        }
-
-        return outbox.After(version) is { } pack && pack.FromRoot == root ? pack : null;
-    }
-
-    /// <summary>Completes when a version newer than <paramref name="seen"/> is there.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
-    public Task NewerThanAsync(VersionId seen, CancellationToken cancellation) =>
-        UntilAsync(() => published is { } head && head.Id > seen, cancellation);
-
-    /// <summary>Completes when a version newer than <paramref name="seen"/> is there, or when what a sweep found is no longer <paramref name="rotten"/>.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
-    public Task NewsAsync(VersionId seen, IReadOnlyList<SweepFinding> rotten, CancellationToken cancellation) =>
-        UntilAsync(() => (published is { } head && head.Id > seen) || sweep.Findings != rotten, cancellation);
-
-    /// <summary>Captures, then writes one pack from nothing to the new head with every content the receiver lacks. The caller deletes the file.</summary>
-    /// <exception cref="CaptureException">The site changes faster than it can be read.</exception>
-    public async Task<string> WriteFillAsync(IReadOnlySet<ContentHash> receiverHas, CancellationToken cancellation)
-    {
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
-        var path = Path.Combine(store.OutboxDirectory, $"fill-{Guid.NewGuid():N}.tmp");
-        await capturing.WaitAsync(linked.Token);
-        try
-        {
-            for (var attempt = 1; ; attempt++)
-            {
-                await Noted_NeedsTurn(() => TouchClaim.OfEverything(touches), false, linked.Token);
-                var head = store.Head!;
-                try
-                {
-                    var manifest = store.HeadManifest;
-                    await GentlyAsync(async () =>
-                    {
-                        await FillPack.WriteAsync(
-                            path, new PackHeader(site.Name, default, default, head.Id, Partial: true), head, manifest, new ManifestDelta(manifest.Entries, []),
-                            new CaptureSource(live.Tree, dumps.Spool, filter, logs), receiverHas.Contains, store.BlockKey, linked.Token);
-                        return true;
-                    });
-                    return path;
-                }
-                catch (ContentMovedOnException moved) when (attempt < fillAttempts)
-                {
-                    Log.FillRepeated(logger, site.Name, moved.Message);
-                }
-                catch (ContentMovedOnException moved)
-                {
-                    throw new CaptureException($"The site {site.Name} changes faster than it can be read ({moved.Message}). The replica tries again.", moved);
-                }
-            }
-        }
-        catch
-        {
-            File.Delete(path);
-            throw;
-        }
-        finally
-        {
-            capturing.Release();
-        }
-    }
-
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref disposed, 1) != 0)
@@ -293,22 +222,6 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
     }
 
-    // The next change is taken hold of before the condition is looked at, so that none slips between.
-    private async Task UntilAsync(Func<bool> reached, CancellationToken cancellation)
-    {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellation, leaving);
-        while (true)
-        {
-            var next = Volatile.Read(ref changed);
-            if (reached())
-            {
-                return;
-            }
-
-            await next.Task.WaitAsync(either.Token);
-        }
-    }
-
     /// <summary>For the loop: what calls for a capture, if nobody else's had it meanwhile. Whether everything was looked at.</summary>
     private async Task<bool> CaptureDueAsync(CancellationToken cancellation)
     {
@@ -341,39 +254,6 @@ public sealed partial class PrimaryRole : IAsyncDisposable
             capturing.Release();
         }
     }
-
-    private async Task<CaptureOutcome> Noted_NeedsTurn(Func<TouchClaim> claiming, bool allowMassDelete, CancellationToken cancellation)
-    {
-        // Before the first look at the tree: who calls from here on may have written what this capture does not see.
-        var number = Interlocked.Increment(ref begun);
-        var claim = claiming();
-        var began = time.GetTimestamp();
-        underWay = true;
-        try
-        {
-            var made = await Capture_NeedsTurn(claim, allowMassDelete, cancellation);
-            var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
-            var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began), claim.Touched.Everything);
-            served = claim.IsWhole ? (number, outcome) : served;
-            servedFully = claim.Touched.Everything ? (number, outcome) : servedFully;
-
-            last = new LastCapture(time.GetUtcNow(), outcome.Took, made?.Id, null);
-            return outcome;
-        }
-        catch (Exception failure)
-        {
-            claim.GiveBack();
-            last = failure is OperationCanceledException ? last : new LastCapture(time.GetUtcNow(), time.GetElapsedTime(began), null, failure.Message);
-            throw;
-        }
-        finally
-        {
-            underWay = false;
-        }
-    }
-
-    private void SignalChange() =>
-        Interlocked.Exchange(ref changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
     private static partial class Log
     {

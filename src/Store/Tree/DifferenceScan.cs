@@ -206,6 +206,8 @@ public sealed class DifferenceScan(Manifest known, Func<StatKey, StatKey>? asRea
                 return;
             }
 
+            type = found.Entry.Entry.Type;
+
             if (index >= 0)
             {
                 met[index] = true;

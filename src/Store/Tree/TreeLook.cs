@@ -17,6 +17,9 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
 
     private const long StatBlock = 512;
 
+    /// <summary>At one name, while what is there changes.</summary>
+    private const int MostLooks = 10;
+
     public const string OtherFileSystem = "another file system is mounted here";
 
     private readonly OwnerNames owners = new();
@@ -95,35 +98,44 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
         return true;
     }
 
-    /// <summary>The second half: all else of it.</summary>
+    /// <summary>
+    /// The second half: all else of it. Stat, attributes and target are asked for by name, one after the other, and another file may come to the name between: then it is that one that is told.
+    /// </summary>
     public LookedAt? Describe(int directory, EntryPath path, EntryType type, in FileStat stat)
     {
-        var name = path.Name;
-        int error;
-        if (type == EntryType.File && !readsAll && (error = Posix.CheckReadable(directory, name)) < 0)
+        var seen = stat;
+        for (var looks = 1; ; looks++)
         {
-            return Missing(path, error);
-        }
-
-        error = xattrs.Read(directory, name, out var attributes);
-        if (error < 0)
-        {
-            return MissingAttributes(directory, path, error);
-        }
-
-        byte[] link = [];
-        if (type == EntryType.Symlink)
-        {
-            var length = Posix.ReadLink(directory, name, target);
-            if (length < 0)
+            if (!TryReadRest(directory, path, type, out var attributes, out var link))
             {
-                return Missing(path, length);
+                return null;
             }
 
-            link = target.AsSpan(0, length).ToArray();
-        }
+            var error = Posix.Stat(directory, path.Name, out FileStat now);
+            if (error < 0)
+            {
+                return Missing(path, error);
+            }
 
-        return new LookedAt(new ScannedEntry(Describe(path, type, stat, link, attributes), stat.Key) { BornNs = stat.BornNs }, stat.Links > 1);
+            // A file that is written to all the time is one all the same.
+            if (now.Inode == seen.Inode && (looks == MostLooks || now.Change.UnixNs == seen.Change.UnixNs))
+            {
+                return new LookedAt(new ScannedEntry(Describe(path, type, seen, link, attributes), seen.Key) { BornNs = seen.BornNs }, seen.Links > 1);
+            }
+
+            if (looks == MostLooks)
+            {
+                Unreadable.Add(new UnreadablePath(path, "another file came to this name each time it was looked at"));
+                return null;
+            }
+
+            if (now.Type is not { } other || now.FileSystem != fileSystem || (other != type && exclude(path, other)))
+            {
+                return null;
+            }
+
+            (seen, type) = (now, other);
+        }
     }
 
     /// <summary>All that a stat tells of a file is as the entry says.</summary>
@@ -136,6 +148,39 @@ internal sealed class TreeLook(TreeHandle tree, Func<EntryPath, EntryType, bool>
     {
         Unreadable.AddRange(other.Unreadable);
         Skipped.AddRange(other.Skipped);
+    }
+
+    private bool TryReadRest(int directory, EntryPath path, EntryType type, out IReadOnlyList<Xattr> attributes, out byte[] link)
+    {
+        link = [];
+        var name = path.Name;
+        var error = xattrs.Read(directory, name, out attributes);
+        if (error < 0)
+        {
+            MissingAttributes(directory, path, error);
+            return false;
+        }
+
+        if (type == EntryType.File && !readsAll && (error = Posix.CheckReadable(directory, name)) < 0)
+        {
+            Missing(path, error);
+            return false;
+        }
+
+        if (type == EntryType.Symlink)
+        {
+            var length = Posix.ReadLink(directory, name, target);
+            if (length < 0 && length != -Errno.InvalidArgument)
+            {
+                Missing(path, length);
+                return false;
+            }
+
+            // No link any more: the second look at the name tells.
+            link = length < 0 ? [] : target.AsSpan(0, length).ToArray();
+        }
+
+        return true;
     }
 
     private LookedAt? Missing(EntryPath path, int error)

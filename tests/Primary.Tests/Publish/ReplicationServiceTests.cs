@@ -111,7 +111,7 @@ public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
     {
         const int rate = 512 << 10;
         ((Dictionary<string, SiteConfig>)config.Sites)[LiveSite.Name] = site.Config with { Replication = new ReplicationConfig(rate, []) };
-        var whole = await File.ReadAllBytesAsync(Directory.GetFiles(site.Store.OutboxDirectory).Single());
+        var whole = await File.ReadAllBytesAsync(Directory.GetFiles(site.Store.OutboxDirectory, "*.pack").Single());
         var began = TimeProvider.System.GetTimestamp();
         var begun = new List<byte>();
         using (var call = Client().Follow(new FollowRequest { Site = LiveSite.Name, Replica = "b" }, cancellationToken: limit.Token))

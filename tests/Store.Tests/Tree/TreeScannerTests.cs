@@ -30,6 +30,48 @@ public sealed class TreeScannerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_name_that_other_files_come_to_all_the_time_is_told_as_one_of_them()
+    {
+        TreeLiteral.Empty.File("open", "1").File("closed", "2").WriteTo(temporary["beside"]);
+        File.SetUnixFileMode(temporary["beside/open"], UnixFileMode.UserRead | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(temporary["beside/closed"], UnixFileMode.UserRead);
+        Shell.Run("setfattr -n user.who -v open \"$1/open\"; setfattr -n user.who -v closed \"$1/closed\"", temporary["beside"]);
+        Directory.CreateDirectory(temporary["t"]);
+        File.CreateSymbolicLink(temporary["t/x"], "first");
+        using var over = new CancellationTokenSource();
+        var swaps = 0;
+        var swapping = Task.Run(() =>
+        {
+            for (; !over.IsCancellationRequested; swaps++)
+            {
+                switch (swaps % 3)
+                {
+                    case 0: HardLink.Create(temporary["beside/open"], temporary["next"]); break;
+                    case 1: HardLink.Create(temporary["beside/closed"], temporary["next"]); break;
+                    default: File.CreateSymbolicLink(temporary["next"], "beside/open"); break;
+                }
+
+                File.Move(temporary["next"], temporary["t/x"], overwrite: true);
+            }
+        });
+
+        var kinds = new HashSet<string>();
+        for (var scan = 0; scan < 5_000 || (kinds.Count < 4 && scan < 50_000); scan++)
+        {
+            if (Scan(temporary["t"]).Entries.SingleOrDefault(static found => !found.Entry.Path.IsRoot)?.Entry is { } entry)
+            {
+                var who = entry.Xattrs.Count == 0 ? "" : System.Text.Encoding.UTF8.GetString(entry.Xattrs[0].Value);
+                kinds.Add($"{entry.Type} {(entry.Type == EntryType.File ? Convert.ToString(entry.Mode, 8) : "")} {who} {System.Text.Encoding.UTF8.GetString(entry.LinkTarget)}");
+            }
+        }
+
+        await over.CancelAsync();
+        await swapping;
+        Assert.Subset(new HashSet<string>(["File 404 open ", "File 400 closed ", "Symlink   first", "Symlink   beside/open"]), kinds);
+        Assert.True(kinds.Count > 2 && swaps > 10, $"{swaps} swaps, {kinds.Count} kinds");
+    }
+
+    [Fact]
     public void A_root_that_is_no_directory_is_refused()
     {
         File.WriteAllText(temporary["file"], "");
