@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using Mirror.Node.Processes;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Watch;
 using Mirror.Store.Manifests;
@@ -43,6 +44,7 @@ internal sealed class CapturedSite : IAsyncDisposable
         var tree = TreeIn(folder);
         var store = await VersionStore.OpenAsync(Path.Combine(folder, "store"), Name, TimeProvider.System, cancellation);
         await store.BeginCapturingAsync(tree, cancellation);
+        HeapTrim.After(store.HeadManifest.Entries.Count);
         var watcher = TreeWatcher.Open(tree, new PathFilter([], []), TimeProvider.System, NullLogger.Instance);
         await watcher.TouchedAsync(cancellation);
         _ = watcher.Take();
@@ -77,6 +79,7 @@ internal sealed class CapturedSite : IAsyncDisposable
         {
             await store.RecordCaptureAsync(version, captured.Delta, captured.StatKeys, captured.Signatures, cancellation);
             File.Delete(captured.Pack!);
+            HeapTrim.After(captured.Delta.Put.Count);
         }
         else if (captured.FilesRead > 0)
         {
