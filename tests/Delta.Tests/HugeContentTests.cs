@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Mirror.Testing;
 using static Mirror.Delta.Tests.Deltas;
 
 namespace Mirror.Delta.Tests;

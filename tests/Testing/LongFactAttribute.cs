@@ -1,4 +1,6 @@
-namespace Mirror.Delta.Tests;
+using Xunit;
+
+namespace Mirror.Testing;
 
 /// <summary>A test that takes minutes. Skipped, with the reason, unless MIRROR_LONG=1.</summary>
 public sealed class LongFactAttribute : FactAttribute
