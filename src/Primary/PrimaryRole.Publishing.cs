@@ -11,6 +11,8 @@ namespace Mirror.Primary;
 // What those who follow take: the next pack, word that there is one, and everything at once for who can't go on from what he has.
 public sealed partial class PrimaryRole
 {
+    private const int MostFillAttempts = 8;
+
     /// <summary>The next pack after a version, waiting for one; null when the chain does not pass there, and a fill is needed.</summary>
     /// <param name="version">What the replica has; none for an empty one.</param>
     /// <param name="root">Its root: the same name with another root is a divergence.</param>
@@ -61,7 +63,7 @@ public sealed partial class PrimaryRole
                     });
                     return path;
                 }
-                catch (ContentMovedOnException moved) when (attempt < fillAttempts)
+                catch (ContentMovedOnException moved) when (attempt < MostFillAttempts)
                 {
                     Log.FillRepeated(logger, site.Name, moved.Message);
                 }
@@ -81,6 +83,7 @@ public sealed partial class PrimaryRole
             capturing.Release();
         }
     }
+
     // The next change is taken hold of before the condition is looked at, so that none slips between.
     private async Task UntilAsync(Func<bool> reached, CancellationToken cancellation)
     {

@@ -29,8 +29,6 @@ public sealed record CaptureOutcome(VersionRecord Newest, VersionRecord? Made, T
 /// </summary>
 public sealed partial class PrimaryRole : IAsyncDisposable
 {
-    private const int fillAttempts = 8;
-
     private readonly SiteConfig site;
     private readonly string node;
     private readonly VersionStore store;

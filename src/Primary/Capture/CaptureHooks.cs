@@ -15,7 +15,6 @@ internal sealed class CaptureHooks(SiteConfig site, string tree, string mark, Ti
     /// <summary>Where <c>before</c> is to show a snapshot of the tree, when that is what is captured.</summary>
     public string? Snapshot { get; init; }
 
-
     public static string MarkOf(string spool) => spool.TrimEnd(Path.DirectorySeparatorChar) + ".frozen";
 
     /// <exception cref="CaptureException">A hook failed: says which, and what it said.</exception>

@@ -7,8 +7,8 @@ namespace Mirror.Store.Manifests;
 internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
 {
     // About what a pack takes for them. An entry has a hash and times that do not compress; paths beside their like nearly vanish.
-    private const int EntryBytes = 60;
-    private const int PathBytes = 6;
+    public const int EntryBytes = 60;
+    public const int PathBytes = 6;
     private const int MoveBytes = 40;
 
     /// <summary>Files with one name and one content (licences, empty templates) are in many places: a few of them tell as much as all.</summary>
@@ -29,10 +29,13 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
     private long patience = 4L * (from.Entries.Count + changes.Put.Count);
 
     /// <summary>In manifest order of the old paths.</summary>
-    public IReadOnlyList<DirectoryMove> Find()
+    public IReadOnlyList<DirectoryMove> Find() => Weigh(Candidates());
+
+    /// <summary>Those that are worth it.</summary>
+    /// <param name="candidates">In manifest order of the old paths, each of another directory; they need not be right.</param>
+    public IReadOnlyList<DirectoryMove> Weigh(IReadOnlyList<DirectoryMove> candidates)
     {
         // Outer directories first: what goes with them needs no move of its own.
-        var candidates = Candidates();
         var better = BetterInParts(candidates);
         foreach (var move in candidates)
         {
@@ -54,13 +57,13 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
     }
 
     /// <summary>Those of which too much stays behind: the directories in them that moved are better moved by themselves.</summary>
-    private HashSet<DirectoryMove> BetterInParts(List<DirectoryMove> candidates)
+    private HashSet<DirectoryMove> BetterInParts(IReadOnlyList<DirectoryMove> candidates)
     {
         var better = new HashSet<DirectoryMove>();
         var ofParts = candidates.ToDictionary(move => move, _ => 0L);
 
         // From the inside: what goes the same way is not weighed again for each directory above.
-        foreach (var move in Enumerable.Reverse(candidates))
+        foreach (var move in candidates.Reverse())
         {
             worths[move.From] = (move, WorthOf(move));
             var (whole, parts) = (worths[move.From].Worth - CostOf(move), ofParts[move]);
@@ -167,7 +170,7 @@ internal sealed class MoveSearch(Manifest from, ManifestDelta changes)
         inner.To.Bytes.Length - outer.To.Bytes.Length == inner.From.Bytes.Length - outer.From.Bytes.Length
         && inner.To.Bytes.StartsWith(outer.To.Bytes) && inner.To.Bytes[outer.To.Bytes.Length..].SequenceEqual(inner.From.Bytes[outer.From.Bytes.Length..]);
 
-    private static int CostOf(DirectoryMove move) => MoveBytes + move.From.Bytes.Length + move.To.Bytes.Length;
+    public static int CostOf(DirectoryMove move) => MoveBytes + move.From.Bytes.Length + move.To.Bytes.Length;
 
     /// <summary>What all entries of a directory are worth together when it moves.</summary>
     private long WorthOf(DirectoryMove move)

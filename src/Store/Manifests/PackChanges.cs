@@ -8,6 +8,7 @@ namespace Mirror.Store.Manifests;
 public sealed record PackChanges(IReadOnlyList<DirectoryMove> Moves, IReadOnlyList<Entry> Put, IReadOnlyList<EntryPath> Removed)
 {
     private Dictionary<EntryPath, EntryPath>? origins;
+    private Dictionary<EntryPath, EntryPath>? targets;
 
     public bool IsEmpty => Moves.Count == 0 && Put.Count == 0 && Removed.Count == 0;
 
@@ -34,9 +35,46 @@ public sealed record PackChanges(IReadOnlyList<DirectoryMove> Moves, IReadOnlyLi
         }
     }
 
+    /// <summary>
+    /// What two changes after each other come to. The moves they know between them are tried beside those that a search finds, and the shorter way is taken: a search can take the wrong one of
+    /// two directories that look alike, and joined changes are to say no more than they did apart.
+    /// </summary>
+    /// <param name="from">What the first one starts from.</param>
+    /// <param name="changes">The difference from there to where the second one leads.</param>
+    internal static PackChanges Joined(Manifest from, ManifestDelta changes, PackChanges first, PackChanges second)
+    {
+        var searched = Between(from, changes);
+        var known = MovesInTurn(from, first, second);
+        var joined = By(new MoveSearch(from, changes).Weigh(known), from, changes);
+        return joined.Length < searched.Length ? joined : searched;
+    }
+
     /// <summary>These moves the other way: of where they lead to.</summary>
     internal static IReadOnlyList<DirectoryMove> Reversed(IReadOnlyList<DirectoryMove> moves) =>
         [.. moves.Select(move => new DirectoryMove(move.To, move.From)).OrderBy(move => move.From)];
+
+    /// <summary>About how many bytes it takes to say.</summary>
+    private long Length => Moves.Sum(static move => (long)MoveSearch.CostOf(move)) + ((long)MoveSearch.EntryBytes * Put.Count) + ((long)MoveSearch.PathBytes * Removed.Count);
+
+    /// <summary>Each directory of the first manifest that either change moves, with where it is after both; without those that are back where they were.</summary>
+    private static List<DirectoryMove> MovesInTurn(Manifest from, PackChanges first, PackChanges second)
+    {
+        var ends = new Dictionary<EntryPath, EntryPath>();
+        foreach (var move in first.Moves)
+        {
+            ends.TryAdd(move.From, second.TargetOf(move.To));
+        }
+
+        foreach (var move in second.Moves)
+        {
+            // What the first leaves where it is can lie below what it moves.
+            ends.TryAdd(IsDirectory(first.OriginOf(move.From)) ? first.OriginOf(move.From) : move.From, move.To);
+        }
+
+        return [.. ends.Where(move => move.Key != move.Value && IsDirectory(move.Key)).Select(move => new DirectoryMove(move.Key, move.Value)).OrderBy(move => move.From)];
+
+        bool IsDirectory(EntryPath path) => from.Find(path)?.Type == EntryType.Directory;
+    }
 
     private static PackChanges By(IReadOnlyList<DirectoryMove> moves, Manifest from, ManifestDelta changes)
     {
@@ -109,14 +147,18 @@ public sealed record PackChanges(IReadOnlyList<DirectoryMove> Moves, IReadOnlyLi
     }
 
     /// <summary>Where what now stands at a path stood before, by the moves alone.</summary>
-    public EntryPath OriginOf(EntryPath path)
+    public EntryPath OriginOf(EntryPath path) => Led(path, origins ??= Moves.ToDictionary(move => move.To, move => move.From));
+
+    /// <summary>Where what stood at a path stands now, by the moves alone.</summary>
+    internal EntryPath TargetOf(EntryPath path) => Led(path, targets ??= Moves.ToDictionary(move => move.From, move => move.To));
+
+    private static EntryPath Led(EntryPath path, Dictionary<EntryPath, EntryPath> ends)
     {
-        origins ??= Moves.ToDictionary(move => move.To, move => move.From);
-        for (var above = path; !above.IsRoot && origins.Count > 0; above = above.Parent)
+        for (var above = path; !above.IsRoot && ends.Count > 0; above = above.Parent)
         {
-            if (origins.TryGetValue(above, out var origin))
+            if (ends.TryGetValue(above, out var end))
             {
-                return path.Moved(above, origin);
+                return path.Moved(above, end);
             }
         }
 

@@ -110,7 +110,8 @@ public static class PackAlgebra
             throw new ArgumentException($"The manifest is not the one the pack {first.Path} starts from.", nameof(start));
         }
 
-        var end = start.Apply(first.ReadChanges()).Apply(second.ReadChanges());
+        var (firstChanges, secondChanges) = (first.ReadChanges(), second.ReadChanges());
+        var end = start.Apply(firstChanges).Apply(secondChanges);
         RequireRoot(end, second.Version.Root, second.Version.Id);
 
         var changes = Manifest.Diff(start, end);
@@ -145,7 +146,7 @@ public static class PackAlgebra
             }
         }
 
-        await writer.CompleteAsync(second.Version, PackChanges.Between(start, changes), cancellation);
+        await writer.CompleteAsync(second.Version, PackChanges.Joined(start, changes, firstChanges, secondChanges), cancellation);
     }
 
     /// <summary>Where a composition takes a content from.</summary>

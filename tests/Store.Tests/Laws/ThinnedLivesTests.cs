@@ -12,6 +12,9 @@ public sealed class ThinnedLivesTests
 {
     private static readonly int Longer = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 50 : 1;
 
+    /// <summary>Of a directory that moved, and of which little is left by a later change, the joined pack has to say more than that it moved.</summary>
+    private const int WordsOfMoves = 1024;
+
     [Fact]
     public Task Whatever_is_dropped_in_whatever_order_every_kept_version_is_restored_exactly_and_the_dropped_ones_are_gone() => Gen.Int.SampleAsync(
         async seed =>
@@ -50,7 +53,7 @@ public sealed class ThinnedLivesTests
                         await DropAsync(store, [.. chunk], expected);
                     }
 
-                    Assert.True(hasKeyFrames || site.HistoryBytes() <= before, $"{before} bytes became {site.HistoryBytes()}");
+                    Assert.True(hasKeyFrames || site.HistoryBytes() <= before + WordsOfMoves, $"{before} bytes became {site.HistoryBytes()}");
                     AssertIs(site, store, expected);
                     if (random.Next(3) == 0)
                     {

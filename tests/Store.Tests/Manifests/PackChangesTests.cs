@@ -75,6 +75,38 @@ public sealed class PackChangesTests
     }
 
     [Fact]
+    public void Two_changes_joined_mean_exactly_what_they_did_in_turn() =>
+        Gen.Select(TreeGen.Tree, Gen.Int[0, MovedDirectories.Ways.Count - 1].Array[2], Gen.UInt.Array[0, 4], Gen.UInt).Sample(
+            (tree, ways, edits, seed) =>
+            {
+                var a = MovedDirectories.Planted(tree, seed);
+                var b = edits.Aggregate(MovedDirectories.Moved(a, MovedDirectories.Ways[ways[0]]), MovedDirectories.Edited);
+                var c = MovedDirectories.Moved(MovedDirectories.Planted(b, seed), MovedDirectories.Ways[ways[1]]);
+                AssertJoins(a, b, c);
+                AssertJoins(c, b, a);
+                AssertJoins(a, b, a);
+            },
+            iter: 200, threads: 1);
+
+    [Fact]
+    public void Moves_that_changes_know_are_not_lost_when_they_are_joined_though_a_search_takes_a_directory_for_its_twin()
+    {
+        // What becomes of "b" is said to have gone to where its twin went: what the twin has beside would have to be said entry by entry.
+        var a = Folder(Folder(Folder(TreeLiteral.Empty, "a", "own"), "b", "twin"), "f/a", "twin").Directory("d");
+        var more = Folder(a, "f/other", "more");
+        var b = MovedDirectories.Moved(more, ("a", "b"), ("b", null));
+        var c = MovedDirectories.Moved(b, ("f", "d/x"));
+        var joined = Joined(more, b, c);
+
+        Assert.Equal([Move("a", "b"), Move("f", "d/x")], joined.Moves);
+        Assert.Empty(joined.Put);
+        Assert.Empty(joined.Removed);
+
+        static TreeLiteral Folder(TreeLiteral tree, string folder, string text) =>
+            Enumerable.Range(0, 6).Aggregate(tree.Directory(folder), (now, file) => now.File($"{folder}/{file}.txt", $"{text} {file}"));
+    }
+
+    [Fact]
     public void Nonsense_is_refused()
     {
         var start = MovedDirectories.Planted(TreeLiteral.Empty, 1).ToManifest();
@@ -122,6 +154,19 @@ public sealed class PackChangesTests
             Assert.Equal(plain.Removed, byThem.Removed);
         }
     }
+
+    private static void AssertJoins(TreeLiteral a, TreeLiteral b, TreeLiteral c)
+    {
+        var changes = Manifest.Diff(a.ToManifest(), c.ToManifest());
+        var meant = Joined(a, b, c).Over(a.ToManifest());
+        Assert.Equal(changes.Put, meant.Put);
+        Assert.Equal(changes.Removed, meant.Removed);
+    }
+
+    private static PackChanges Joined(TreeLiteral a, TreeLiteral b, TreeLiteral c) => PackChanges.Joined(
+        a.ToManifest(), Manifest.Diff(a.ToManifest(), c.ToManifest()), Between(a, b), Between(b, c));
+
+    private static PackChanges Between(TreeLiteral before, TreeLiteral after) => PackChanges.Between(before.ToManifest(), Manifest.Diff(before.ToManifest(), after.ToManifest()));
 
     private static DirectoryMove Move(string from, string to) => new(Path(from), Path(to));
 
