@@ -44,9 +44,16 @@ public sealed record PackChanges(IReadOnlyList<DirectoryMove> Moves, IReadOnlyLi
     internal static PackChanges Joined(Manifest from, ManifestDelta changes, PackChanges first, PackChanges second)
     {
         var searched = Between(from, changes);
-        var known = MovesInTurn(from, first, second);
-        var joined = By(new MoveSearch(from, changes).Weigh(known), from, changes);
-        return joined.Length < searched.Length ? joined : searched;
+        try
+        {
+            var joined = By(new MoveSearch(from, changes).Weigh(MovesInTurn(from, first, second)), from, changes);
+            return joined.Length < searched.Length ? joined : searched;
+        }
+        catch (InvalidDataException)
+        {
+            // Of what the second removes again, moved twice, a path can become too long.
+            return searched;
+        }
     }
 
     /// <summary>These moves the other way: of where they lead to.</summary>
