@@ -86,7 +86,7 @@ public sealed class PackChangesTests
                 AssertJoins(c, b, a);
                 AssertJoins(a, b, a);
             },
-            iter: 200, threads: 1);
+            iter: 60, threads: 1);
 
     [Fact]
     public void Moves_that_changes_know_are_not_lost_when_they_are_joined_though_a_search_takes_a_directory_for_its_twin()
