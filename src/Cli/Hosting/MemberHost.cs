@@ -118,7 +118,7 @@ internal sealed partial class NodeSites(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        guard = await GuardClient.StartAsync(GuardCommandLine(), config.Cluster.Lease / stallsInLease, time, cancellationToken);
+        guard = await GuardClient.StartAsync(GuardCommandLine(), config.Cluster.Lease / stallsInLease, time, cancellationToken, new GuardedNode(member.Name, config.Cluster.Pki));
         foreach (var site in config.Sites.Values.Where(site => site.Nodes.Contains(member.Name)))
         {
             var privatePaths = SlotDatabases.PrivatePaths(site).Select(EntryPath.Parse).ToHashSet();

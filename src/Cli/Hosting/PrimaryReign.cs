@@ -25,6 +25,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     private readonly Lease lease;
     private readonly LiveTree live;
     private readonly PrimaryRole role;
+    private readonly GuardedLease guarded;
     private readonly TaskCompletionSource handedOver = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource ending;
 
@@ -35,12 +36,13 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     private volatile AppSet? apps;
     private volatile SiteRole shown = SiteRole.Primary;
 
-    private PrimaryReign(SiteContext context, Lease lease, LiveTree live, PrimaryRole role, AppSet? apps, CancellationToken stopping)
+    private PrimaryReign(SiteContext context, Lease lease, GuardedLease guarded, LiveTree live, PrimaryRole role, AppSet? apps, CancellationToken stopping)
     {
         ending = CancellationTokenSource.CreateLinkedTokenSource(stopping, lease.Lost);
         Ending = ending.Token;
         this.context = context;
         this.lease = lease;
+        this.guarded = guarded;
         this.live = live;
         this.role = role;
         this.apps = apps;
@@ -64,6 +66,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         var site = context.Site;
         var store = context.Store;
         var apps = running;
+        var guarded = GuardedLease.Begin(context, lease);
         try
         {
             context.Epochs.Admit(site.Name, lease.Epoch);
@@ -83,7 +86,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
                 site, context.Member.Name, lease.Epoch, store, live, context.Spool, context.Time, context.Logger, limit.Token);
             context.Served.Enter(site.Name, role);
             Log.Entered(context.Logger, site.Name, lease.Epoch, live.Tree);
-            return new PrimaryReign(context, lease, live, role, apps, stopping);
+            return new PrimaryReign(context, lease, guarded, live, role, apps, stopping);
         }
         catch (Exception failure) when (failure is AppUnhealthyException or StoreException or OperationCanceledException)
         {
@@ -92,6 +95,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
                 await apps.DisposeAsync();
             }
 
+            await guarded.DisposeAsync();
             stopping.ThrowIfCancellationRequested();
             Log.NotEntered(context.Logger, site.Name, lease.Epoch, failure.Message);
             context.Status.Say($"could not serve epoch {lease.Epoch}: {failure.Message}");
@@ -244,6 +248,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         await ending.CancelAsync();
         await HandoverEndedAsync();
         await StopAppsAsync();
+        await guarded.DisposeAsync();
         await role.DisposeAsync();
         ending.Dispose();
     }

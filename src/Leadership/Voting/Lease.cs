@@ -13,6 +13,9 @@ public sealed class Lease(string site, ulong epoch, ILeaseKeeper keeper) : IAsyn
     /// <summary>Asks the clock, so that it is right also when the timer behind <see cref="Lost"/> is late, as after a pause of the whole process.</summary>
     public bool IsHeld => keeper.IsHeld;
 
+    /// <summary>How long it lasts as far as is known now; each renewal moves it on.</summary>
+    public LeaseSpan Span => keeper.Span;
+
     /// <summary>Gives the lease back; with a successor, only that node can be granted the next epoch for one lease. The right ends with the call.</summary>
     public Task GiveBackAsync(string? successor, CancellationToken cancellation) => keeper.GiveBackAsync(successor, cancellation);
 
@@ -20,12 +23,19 @@ public sealed class Lease(string site, ulong epoch, ILeaseKeeper keeper) : IAsyn
     public ValueTask DisposeAsync() => keeper.DisposeAsync();
 }
 
+/// <summary>The end of a lease, as whoever must keep it needs it.</summary>
+/// <param name="Until">Monotonic time, counted from timestamp 0, from which on nothing may be begun.</param>
+/// <param name="Grace">So much later it must be over: what is left of the margin is for clocks that run at different speeds.</param>
+public readonly record struct LeaseSpan(TimeSpan Until, TimeSpan Grace);
+
 /// <summary>What keeps a lease alive: a majority of voters, or another arbiter.</summary>
 public interface ILeaseKeeper : IAsyncDisposable
 {
     CancellationToken Lost { get; }
 
     bool IsHeld { get; }
+
+    LeaseSpan Span { get; }
 
     Task GiveBackAsync(string? successor, CancellationToken cancellation);
 }

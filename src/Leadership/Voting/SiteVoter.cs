@@ -87,7 +87,8 @@ internal sealed class SiteVoter
         }
     }
 
-    public ReturnAnswer GiveBack(ulong epoch, string holder, string? successor)
+    /// <param name="lastWill">The guard of the holder says it, which has died.</param>
+    public ReturnAnswer GiveBack(ulong epoch, string holder, string? successor, bool lastWill = false)
     {
         lock (guard)
         {
@@ -97,7 +98,17 @@ internal sealed class SiteVoter
             }
 
             var step = Voter.GiveBack(state, rules, epoch, holder, successor, Now);
-            return Adopt_NeedsLock(step) is { } trouble ? new(false, trouble) : step.Answer;
+            if (Adopt_NeedsLock(step) is { } trouble)
+            {
+                return new(false, trouble);
+            }
+
+            if (lastWill && step.MustPersist)
+            {
+                Log.LastWill(log, rules.Site, holder, epoch);
+            }
+
+            return step.Answer;
         }
     }
 

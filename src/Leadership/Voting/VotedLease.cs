@@ -56,6 +56,17 @@ internal sealed class VotedLease : ILeaseKeeper
         }
     }
 
+    public LeaseSpan Span
+    {
+        get
+        {
+            lock (guard)
+            {
+                return new LeaseSpan(clock.Deadline!.Value, rules.Margin / 2);
+            }
+        }
+    }
+
     private TimeSpan Now => time.GetElapsedTime(0);
 
     public async Task GiveBackAsync(string? successor, CancellationToken cancellation)

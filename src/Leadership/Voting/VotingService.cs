@@ -36,7 +36,7 @@ internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
             return Task.FromResult(new GiveBackReply { Reason = refusal });
         }
 
-        var answer = voter!.GiveBack(request.Epoch, request.Holder, request.Successor.Length == 0 ? null : request.Successor);
+        var answer = voter!.GiveBack(request.Epoch, request.Holder, request.Successor.Length == 0 ? null : request.Successor, request.LastWill);
         return Task.FromResult(new GiveBackReply { Accepted = answer.Accepted, Reason = answer.Reason });
     }
 

@@ -11,6 +11,12 @@ public sealed class SiteApps(SiteConfig site, MemberConfig member, GuardClient g
     private static readonly string[] s_passedOn =
         ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "DOTNET_ROOT"];
 
+    /// <summary>From now on the apps of the site, those that run and those to come, are not to outlive a lease. Told anew at each renewal.</summary>
+    public void Hold(SiteHold hold) => guard.Hold(hold);
+
+    /// <summary>They hang on no lease any more: what runs from now on serves nobody but readers.</summary>
+    public void Release() => guard.Release(site.Name);
+
     /// <param name="tree">Directory for <c>{root}</c>.</param>
     /// <param name="slot"><c>a</c>, <c>b</c> or <c>live</c>.</param>
     /// <param name="role"><c>primary</c> or <c>replica</c>, for <c>{role}</c>.</param>
@@ -54,7 +60,7 @@ public sealed class SiteApps(SiteConfig site, MemberConfig member, GuardClient g
             }
 
             var log = AppLog.Open(member.State, site.Name, config.Name);
-            var launch = new AppLaunch($"{site.Name}/{config.Name}", [.. config.Command.Select(template.Fill)], tree, environment, log.Path, config.StopWithin);
+            var launch = new AppLaunch($"{site.Name}/{config.Name}", [.. config.Command.Select(template.Fill)], tree, environment, log.Path, config.StopWithin) { Site = site.Name };
             var process = await guard.StartAppAsync(launch, cancellation);
             return new(config.Name, site.Name, process, port, new UriBuilder("http", member.Address, port).Uri.GetLeftPart(UriPartial.Authority), log);
         }

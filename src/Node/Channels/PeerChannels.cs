@@ -38,7 +38,9 @@ public sealed class PeerChannels(MirrorConfig config, MemberIdentity identity) :
     }
 
     /// <summary>A channel to one member with the certificate of <paramref name="self"/>; for callers that keep it themselves.</summary>
-    public static GrpcChannel Open(MemberConfig member, MemberIdentity self)
+    public static GrpcChannel Open(MemberConfig member, MemberIdentity self) => Open(member.Name, member.Address, member.GrpcPort, self);
+
+    internal static GrpcChannel Open(string member, string address, int port, MemberIdentity self)
     {
         var handler = new SocketsHttpHandler
         {
@@ -55,16 +57,16 @@ public sealed class PeerChannels(MirrorConfig config, MemberIdentity identity) :
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
             SslOptions = new SslClientAuthenticationOptions
             {
-                TargetHost = member.Name,
+                TargetHost = member,
                 EnabledSslProtocols = SslProtocols.Tls13,
                 ClientCertificates = [self.Certificate],
-                RemoteCertificateValidationCallback = self.ServerMustBe(member.Name),
+                RemoteCertificateValidationCallback = self.ServerMustBe(member),
             },
             // With a connect callback the channel dials anew for every call that finds no connection. Without one gRPC backs off, up to two minutes,
             // in which a member that is back would still count as away.
             ConnectCallback = DialAsync,
         };
-        return GrpcChannel.ForAddress(new UriBuilder("https", member.Address, member.GrpcPort).Uri, new GrpcChannelOptions
+        return GrpcChannel.ForAddress(new UriBuilder("https", address, port).Uri, new GrpcChannelOptions
         {
             HttpHandler = handler,
             DisposeHttpClient = true,

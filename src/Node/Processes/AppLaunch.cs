@@ -6,4 +6,8 @@ namespace Mirror.Node.Processes;
 /// <param name="LogPath">File its output is appended to; its directory exists.</param>
 /// <param name="StopWithin">Time between SIGTERM and SIGKILL.</param>
 public sealed record AppLaunch(
-    string Id, IReadOnlyList<string> Command, string WorkingDirectory, IReadOnlyDictionary<string, string> Environment, string LogPath, TimeSpan StopWithin);
+    string Id, IReadOnlyList<string> Command, string WorkingDirectory, IReadOnlyDictionary<string, string> Environment, string LogPath, TimeSpan StopWithin)
+{
+    /// <summary>The site whose lease it may not outlive; empty for one that hangs on none.</summary>
+    public string Site { get; init; } = "";
+}

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Mirror.Node.Processes;
 
 /// <summary>
@@ -9,25 +11,30 @@ public sealed class GuardClient : IAsyncDisposable
 {
     private readonly IReadOnlyList<string> _command;
     private readonly TimeSpan _stall;
+    private readonly GuardedNode? _node;
     private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<string, SiteHold> _holds = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private GuardLink _link;
+    private volatile GuardLink _link;
     private TimeSpan _longestGrace;
     private bool _disposed;
 
-    private GuardClient(IReadOnlyList<string> command, TimeSpan stall, TimeProvider time, GuardLink link)
+    private GuardClient(IReadOnlyList<string> command, TimeSpan stall, GuardedNode? node, TimeProvider time, GuardLink link)
     {
         _command = command;
         _stall = stall;
+        _node = node;
         _time = time;
         _link = link;
     }
 
     /// <param name="command">How to start the guard, e.g. <c>[mirror, guard]</c>.</param>
     /// <param name="stall">Silence after which the guard stops everything. No app outlives the last heartbeat by more than twice that, so a lease must be longer.</param>
+    /// <param name="node">In whose name the guard gives leases back when this process has died; null: it lets them run out.</param>
     /// <exception cref="GuardException">It cannot be started or does not answer.</exception>
-    public static async Task<GuardClient> StartAsync(IReadOnlyList<string> command, TimeSpan stall, TimeProvider time, CancellationToken cancellation) =>
-        new(command, stall, time, await GuardLink.StartAsync(command, stall, time, cancellation));
+    public static async Task<GuardClient> StartAsync(
+        IReadOnlyList<string> command, TimeSpan stall, TimeProvider time, CancellationToken cancellation, GuardedNode? node = null) =>
+        new(command, stall, node, time, await GuardLink.StartAsync(command, stall, node, time, cancellation));
 
     /// <summary>Process id of the guard.</summary>
     public int ProcessId => _link.ProcessId;
@@ -38,6 +45,20 @@ public sealed class GuardClient : IAsyncDisposable
     {
         var link = await LinkAsync(launch.StopWithin, cancellation);
         return await link.StartAppAsync(launch, cancellation);
+    }
+
+    /// <summary>From now on the apps of a site, those that run and those to come, are not to outlive a lease. Told anew at each renewal.</summary>
+    public void Hold(SiteHold hold)
+    {
+        _holds[hold.Site] = hold;
+        _link.Hold(hold);
+    }
+
+    /// <summary>The apps of a site hang on no lease any more.</summary>
+    public void Release(string site)
+    {
+        _holds.TryRemove(site, out _);
+        _link.Release(site);
     }
 
     /// <summary>Stops all apps and the guard.</summary>
@@ -66,7 +87,13 @@ public sealed class GuardClient : IAsyncDisposable
             ObjectDisposedException.ThrowIf(_disposed, this);
             if (_link.Lost.IsCompleted)
             {
-                _link = await GuardLink.StartAsync(_command, _stall, _time, cancellation);
+                var link = await GuardLink.StartAsync(_command, _stall, _node, _time, cancellation);
+                foreach (var hold in _holds.Values)
+                {
+                    link.Hold(hold);
+                }
+
+                _link = link;
             }
 
             _longestGrace = grace > _longestGrace ? grace : _longestGrace;

@@ -45,11 +45,11 @@ internal sealed class GuardLink
     public Task<string> Lost => _lost.Task;
 
     /// <exception cref="GuardException">It cannot be started or does not answer.</exception>
-    public static async Task<GuardLink> StartAsync(IReadOnlyList<string> command, TimeSpan stall, TimeProvider time, CancellationToken cancellation)
+    public static async Task<GuardLink> StartAsync(IReadOnlyList<string> command, TimeSpan stall, GuardedNode? node, TimeProvider time, CancellationToken cancellation)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(stall, TimeSpan.FromMilliseconds(BeatsInAStall));
         var link = new GuardLink(Launch(command), stall, time);
-        link.Say(new(GuardVerb.Hello) { StallMilliseconds = (long)stall.TotalMilliseconds });
+        link.Say(new(GuardVerb.Hello) { StallMilliseconds = (long)stall.TotalMilliseconds, Node = node });
         _ = link.ConverseAsync();
         var ready = link._ready.Task;
         try
@@ -82,7 +82,7 @@ internal sealed class GuardLink
         Say(new(GuardVerb.Start)
         {
             App = number,
-            Program = new(launch.Command, launch.WorkingDirectory, launch.Environment, launch.LogPath, (long)launch.StopWithin.TotalMilliseconds),
+            Program = new(launch.Command, launch.WorkingDirectory, launch.Environment, launch.LogPath, (long)launch.StopWithin.TotalMilliseconds, launch.Site),
         });
         if (Lost.IsCompleted)
         {
@@ -99,6 +99,10 @@ internal sealed class GuardLink
             throw;
         }
     }
+
+    public void Hold(SiteHold hold) => Say(new(GuardVerb.Hold) { Hold = hold });
+
+    public void Release(string site) => Say(new(GuardVerb.Release) { Site = site });
 
     public void RequestStop(long number) => Say(new(GuardVerb.Stop) { App = number });
 

@@ -8,13 +8,19 @@ namespace Mirror.Node.Processes;
 
 internal enum GuardVerb
 {
-    /// <summary>First line: how long a silence may last.</summary>
+    /// <summary>First line: how long a silence may last, and whose apps these are.</summary>
     Hello,
 
     /// <summary>The node lives; <see cref="GuardRequest.Beat"/> is the monotonic time of sending, so that a beat that lay in the pipe does not count as fresh.</summary>
     Beat,
     Start,
     Stop,
+
+    /// <summary>The node holds a lease: until when, by now.</summary>
+    Hold,
+
+    /// <summary>It holds none for the site any more, and no app of its reign runs.</summary>
+    Release,
 
     /// <summary>Stop everything gracefully and end.</summary>
     Quit,
@@ -30,10 +36,17 @@ internal sealed record GuardRequest(GuardVerb Verb)
     public long App { get; init; }
 
     public GuardedProgram? Program { get; init; }
+
+    public GuardedNode? Node { get; init; }
+
+    public SiteHold? Hold { get; init; }
+
+    /// <summary>Whose lease is released.</summary>
+    public string? Site { get; init; }
 }
 
 internal sealed record GuardedProgram(
-    IReadOnlyList<string> Command, string WorkingDirectory, IReadOnlyDictionary<string, string> Environment, string LogPath, long StopMilliseconds);
+    IReadOnlyList<string> Command, string WorkingDirectory, IReadOnlyDictionary<string, string> Environment, string LogPath, long StopMilliseconds, string Site);
 
 internal enum GuardReportKind
 {

@@ -5,22 +5,34 @@ namespace Mirror.Node.Processes;
 
 /// <summary>
 /// The guard's deciding thread: what runs, what is being stopped, and how long the node has been silent. When the node is gone or silent, every app has its own grace to end but never
-/// more than the stall time, so that no app outlives its node's last beat by more than twice that. A lease longer than that can't be overrun.
+/// more than the stall time, so that no app outlives its node's last beat by more than twice that. Where the node holds a lease, <see cref="SiteHolds"/> keeps its end to the moment.
 /// </summary>
-internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardReport> reports) : IDisposable
+internal sealed class GuardedApps : IDisposable
 {
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan KilledWithin = TimeSpan.FromSeconds(5);
 
+    private readonly TimeProvider _time;
+    private readonly BlockingCollection<GuardReport> _reports;
     private readonly Dictionary<long, ProcessGroup> _apps = [];
     private readonly Undertaker _undertaker = new();
-    private readonly long _origin = time.GetTimestamp();
+    private readonly SiteHolds _holds;
+    private readonly long _origin;
     private TimeSpan? _stall;
     private TimeSpan _lastBeat;
     private int? _exitCode;
+    private bool _isLeft;
 
-    private TimeSpan Now => time.GetElapsedTime(_origin);
+    public GuardedApps(TimeProvider time, BlockingCollection<GuardReport> reports)
+    {
+        _time = time;
+        _reports = reports;
+        _origin = time.GetTimestamp();
+        _holds = new SiteHolds(time, _origin);
+    }
+
+    private TimeSpan Now => _time.GetElapsedTime(_origin);
 
     private bool IsSilent => _stall is { } stall && Now - _lastBeat > stall;
 
@@ -35,6 +47,7 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
                 Handle(item);
             }
 
+            _holds.Enforce(_apps.Values, Now);
             Sweep();
             if (IsSilent)
             {
@@ -51,7 +64,8 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
             if (_exitCode is { } code)
             {
                 giveUpAt = giveUpAt == TimeSpan.MaxValue ? Now + LongestGrace() + KilledWithin : giveUpAt;
-                if (_apps.Count == 0 || Now > giveUpAt)
+                var settled = !_isLeft || _holds.IsSettled(_apps.Values, Now);
+                if ((_apps.Count == 0 && settled) || Now > giveUpAt)
                 {
                     return code;
                 }
@@ -59,14 +73,23 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
         }
     }
 
-    /// <summary>Closes the undertaker's pipe: it kills what is left on its list, normally nothing.</summary>
-    public void Dispose() => _undertaker.Dispose();
+    /// <summary>Closes the undertaker's pipe: it kills what is left on its list, normally nothing. Waits until the last wills have been told.</summary>
+    public void Dispose()
+    {
+        _undertaker.Dispose();
+        _holds.Dispose();
+    }
 
     private TimeSpan LongestGrace() => _apps.Values.Select(app => app.KillIn(Now) ?? TimeSpan.Zero).DefaultIfEmpty().Max();
 
     private TimeSpan Wait()
     {
-        var wait = _apps.Values.Any(app => app.IsEnding) ? LookAgain : LongestWait;
+        var wait = _isLeft || _apps.Values.Any(app => app.IsEnding) ? LookAgain : LongestWait;
+        if (_holds.NextEnd(Now) is { } ends && ends < wait)
+        {
+            wait = ends + TimeSpan.FromMilliseconds(1);
+        }
+
         if (_stall is { } stall && _lastBeat + stall - Now is var left && left < wait)
         {
             wait = left + TimeSpan.FromMilliseconds(1);
@@ -83,6 +106,7 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
                 Handle(asked.Request);
                 break;
             case GuardEvent.InputEnded ended:
+                _isLeft = !ended.Malformed;
                 End(ended.Malformed ? 2 : 1, _stall ?? TimeSpan.Zero);
                 break;
             case GuardEvent.ChildChanged:
@@ -98,10 +122,11 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
             case GuardVerb.Hello when request.StallMilliseconds > 0:
                 _stall = TimeSpan.FromMilliseconds(request.StallMilliseconds);
                 _lastBeat = Now;
+                _holds.Serve(request.Node);
                 Report(new(GuardReportKind.Ready) { ProcessId = Environment.ProcessId });
                 break;
             case GuardVerb.Beat:
-                var sent = time.GetElapsedTime(_origin, request.Beat);
+                var sent = _time.GetElapsedTime(_origin, request.Beat);
                 sent = sent < Now ? sent : Now;
                 _lastBeat = sent > _lastBeat ? sent : _lastBeat;
                 Report(new(GuardReportKind.Alive));
@@ -115,6 +140,12 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
                     app.Stop(Now, TimeSpan.MaxValue);
                 }
 
+                break;
+            case GuardVerb.Hold when request.Hold is { } hold:
+                _holds.Take(hold);
+                break;
+            case GuardVerb.Release when request.Site is { } site:
+                _holds.Release(site);
                 break;
             case GuardVerb.Quit:
                 End(0, TimeSpan.MaxValue);
@@ -135,7 +166,7 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
 
         try
         {
-            var group = new ProcessGroup(ProgramStart.Spawn(program), TimeSpan.FromMilliseconds(program.StopMilliseconds));
+            var group = new ProcessGroup(ProgramStart.Spawn(program), TimeSpan.FromMilliseconds(program.StopMilliseconds), program.Site);
             _apps.Add(number, group);
             _undertaker.Add(group.Leader);
             Report(new(GuardReportKind.Started) { App = number, ProcessId = group.Leader });
@@ -173,5 +204,5 @@ internal sealed class GuardedApps(TimeProvider time, BlockingCollection<GuardRep
     }
 
     /// <summary>Never waits: a node that does not read its reports is one that stalls.</summary>
-    private void Report(GuardReport report) => _ = reports.TryAdd(report);
+    private void Report(GuardReport report) => _ = _reports.TryAdd(report);
 }

@@ -22,6 +22,9 @@ internal static partial class PosixProcess
     private const int OpenCloseOnExec = 0x80000;
     private const int NoHang = 1;
 
+    /// <summary>Whoever started this process; another, as soon as that has died.</summary>
+    public static int ParentId => GetParent();
+
     /// <summary>How a program is spawned; always in a new session, with all signals as a fresh process has them.</summary>
     /// <param name="Input">Descriptor that becomes its standard input; null for /dev/null.</param>
     /// <param name="LogPath">File for standard output and error, mode 0640; null leaves the ones of this process.</param>
@@ -149,6 +152,9 @@ internal static partial class PosixProcess
             NativeMemory.Free(Pointer);
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    private static partial int GetParent();
 
     [LibraryImport("libc", EntryPoint = "posix_spawn", StringMarshalling = StringMarshalling.Utf8)]
     private static unsafe partial int PosixSpawn(out int processId, string path, byte* actions, byte* attributes, byte** arguments, byte** environment);

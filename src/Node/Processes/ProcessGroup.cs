@@ -3,13 +3,16 @@ using System.Globalization;
 namespace Mirror.Node.Processes;
 
 /// <summary>An app and everything it started, from the guard's side: one process group, which is gone when no member of it lives.</summary>
-internal sealed class ProcessGroup(int leader, TimeSpan grace)
+internal sealed class ProcessGroup(int leader, TimeSpan grace, string site)
 {
     private int? _exitCode;
     private TimeSpan? _killAt;
     private bool _killed;
 
     public int Leader => leader;
+
+    /// <summary>Whose lease it may not outlive; empty for an app that hangs on none.</summary>
+    public string Site => site;
 
     /// <summary>Exit code of the leader; meaningful once the group is gone.</summary>
     public int ExitCode => _exitCode ?? 128 + PosixProcess.SigKill;

@@ -116,6 +116,8 @@ internal sealed class ReigningNode : IAsyncDisposable
 
         public bool IsHeld => !lost.IsCancellationRequested;
 
+        public LeaseSpan Span => new(TimeProvider.System.GetElapsedTime(0) + TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(1));
+
         public string? Successor { get; private set; }
 
         public Task LoseAsync() => lost.CancelAsync();

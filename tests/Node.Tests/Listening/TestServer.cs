@@ -13,14 +13,15 @@ namespace Mirror.Node.Tests.Listening;
 /// <summary>A real Kestrel that answers every request for a vote with the caller's name and kind.</summary>
 internal static class TestServer
 {
-    public static async Task<WebApplication> StartAsync(Action<WebApplicationBuilder> listen)
+    /// <param name="map">What answers; null: the echo.</param>
+    public static async Task<WebApplication> StartAsync(Action<WebApplicationBuilder> listen, Action<WebApplication>? map = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddGrpc();
         listen(builder);
         var app = builder.Build();
-        app.MapGrpcService<Echo>();
+        (map ?? (static app => app.MapGrpcService<Echo>()))(app);
         try
         {
             await app.StartAsync();

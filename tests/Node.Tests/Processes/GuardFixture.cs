@@ -35,13 +35,16 @@ internal sealed class GuardFixture : IDisposable
             Log, stopWithin ?? TimeSpan.FromSeconds(10));
 
     /// <summary>A node in a process of its own, with a guard and one app.</summary>
-    public async Task<NodeProcess> StartNodeAsync(TimeSpan stall, string script)
+    public Task<NodeProcess> StartNodeAsync(TimeSpan stall, string script) =>
+        StartAsync("node", stall.TotalMilliseconds.ToString(CultureInfo.InvariantCulture), Directory, "/bin/sh", "-c", script);
+
+    /// <summary>The same as a node that holds a lease, with a voter to give it back to.</summary>
+    public Task<NodeProcess> StartHolderAsync(TimeSpan lease, int voterPort, string pki, string script) => StartAsync(
+        "holder", lease.TotalMilliseconds.ToString(CultureInfo.InvariantCulture), voterPort.ToString(CultureInfo.InvariantCulture), pki, Directory, "/bin/sh", "-c", script);
+
+    private static async Task<NodeProcess> StartAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo(
-            "dotnet", [Host, "node", stall.TotalMilliseconds.ToString(CultureInfo.InvariantCulture), Directory, "/bin/sh", "-c", script])
-        {
-            RedirectStandardOutput = true,
-        };
+        var start = new ProcessStartInfo("dotnet", [Host, .. arguments]) { RedirectStandardOutput = true };
         var process = Process.Start(start)!;
         var line = await process.StandardOutput.ReadLineAsync().WaitAsync(Patience) ?? throw new InvalidOperationException("The node printed nothing.");
         var ids = line.Split(' ');

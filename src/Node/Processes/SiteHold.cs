@@ -1,0 +1,17 @@
+namespace Mirror.Node.Processes;
+
+/// <summary>
+/// What a guard must know of the lease its node holds for a site: until when the apps may run, told anew at every renewal; and whose promises end early when the node dies. With it the
+/// guard keeps the lease's end also when the node is stopped, hung, or waits for an app that takes its time to end.
+/// </summary>
+/// <param name="Until">Timestamp of the machine's monotonic clock at which the apps are asked to end.</param>
+/// <param name="WithinMilliseconds">So long after that they are killed, whatever grace of their own they have.</param>
+/// <param name="Voters">Those on other members.</param>
+public sealed record SiteHold(string Site, ulong Epoch, long Until, long WithinMilliseconds, IReadOnlyList<HoldVoter> Voters);
+
+/// <param name="Port">Of gRPC.</param>
+public sealed record HoldVoter(string Name, string Address, int Port);
+
+/// <summary>In whose name a guard gives leases back.</summary>
+/// <param name="Pki">Directory with ca.crt, NAME.crt and NAME.key.</param>
+public sealed record GuardedNode(string Name, string Pki);
