@@ -1,0 +1,88 @@
+using System.Globalization;
+using Mirror.Cli.Demo;
+using Mirror.Node.Configuration;
+using Mirror.Node.Wire;
+using Mirror.Testing;
+using Xunit.Abstractions;
+
+namespace Mirror.Scenarios;
+
+/// <summary>
+/// kill -9 of the node alone: its guard lives, ends the apps and gives the lease back. Here the lease is so long that whoever waited for it would fail the test. What users see of it is
+/// measured at the proxy, from the last answer of one reign to the first of the next.
+/// </summary>
+[Collection("one cluster at a time")]
+public sealed class KilledNodeTests(ITestOutputHelper output) : IDisposable
+{
+    private static readonly string[] nodes = ["alpha", "beta", "gamma"];
+    private static readonly TimeSpan lease = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan patience = TimeSpan.FromSeconds(120);
+    private static readonly int rounds = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 20 : 1;
+
+    private readonly TemporaryDirectory scratch = new();
+
+    public void Dispose() => scratch.Dispose();
+
+    [Fact]
+    public async Task Nobody_waits_for_the_lease_of_a_node_that_was_killed()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5 + (rounds * 2)));
+        var ports = LocalCluster.FreePorts(9);
+        await using var cluster = await PrepareAsync(ports, limit.Token);
+        cluster.StartAll();
+        var seen = await cluster.UntilAsync(DemoSetup.Proxy, "the cluster did not come up", DemoStory.IsSettled, patience, limit.Token);
+        await using var load = new DemoLoad(new Uri($"http://127.0.0.1:{ports[8]}/"));
+        var gaps = new List<double>();
+        for (var round = 0; round < rounds; round++)
+        {
+            var (primary, epoch) = (seen.Sites[0].Primary, seen.Sites[0].Epoch);
+            await UntilAnsweredAsync(load, epoch, limit.Token);
+            await cluster.MeltAsync(primary, [], limit.Token);
+            await cluster.UntilAsync(DemoSetup.Proxy, $"{primary} was killed and nobody took over", status => status.Sites[0].Epoch > epoch && status.Sites[0].Primary.Length > 0, lease / 2, limit.Token);
+            await UntilAnsweredAsync(load, epoch + 1, limit.Token);
+            gaps.Add(load.GapAfter(epoch)!.Value);
+            cluster.Start(primary);
+            seen = await cluster.UntilAsync(
+                DemoSetup.Proxy, $"{primary} did not come back", status => status.Sites[0].Epoch > epoch && status.Sites[0].Holdings.Count == nodes.Length && DemoStory.IsSettled(status), patience, limit.Token);
+        }
+
+        await load.StopAsync();
+        gaps.Sort();
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{rounds} nodes killed: {gaps[gaps.Count / 2]:F0} ms without an answer at the median, {gaps[^1]:F0} ms at the most; {load.Requests} requests"));
+        Assert.Empty(load.Failures.Where(static failure => failure.StartsWith("GET", StringComparison.Ordinal)));
+        Assert.InRange(gaps[^1], 0, lease.TotalMilliseconds / 2);
+    }
+
+    private static async Task UntilAnsweredAsync(DemoLoad load, ulong epoch, CancellationToken cancellation)
+    {
+        while (!load.Answers.Any(answer => answer.Epoch >= epoch))
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(20), cancellation);
+        }
+    }
+
+    private async Task<LocalCluster> PrepareAsync(int[] ports, CancellationToken cancellation)
+    {
+        var directory = scratch.Path;
+        var members = nodes.Select((name, index) => DemoSetup.NodeAt(directory, name, ports[2 * index], ports[2 * index + 1], 27400 + 400 * index))
+            .Append(DemoSetup.ProxyAt(directory, ports[6], ports[7], ports[8])).ToDictionary(member => member.Name);
+        var site = new SiteConfig(
+            "wiki", "alpha", nodes, nodes, new FilesConfig(Path.Combine(directory, "{node}", "srv", "wiki"), [], TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(5)),
+            [new DatabaseConfig("wiki", DatabaseKind.Sqlite, "data/wiki.db", null)],
+            [
+                new AppConfig(
+                    "web", [Checkout.Path(".build", "wiki", "wiki"), "--root", "{root}", "--urls", "http://{address}:{port}"], new Dictionary<string, string>(), "/healthz",
+                    TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(5)),
+            ],
+            ["*"], [], true);
+        var config = new MirrorConfig
+        {
+            Cluster = new ClusterConfig("scenario", lease, Path.Combine(directory, "pki")),
+            Members = members,
+            Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site },
+        };
+        var cluster = await LocalCluster.PrepareAsync(directory, config, MirrorProgram.File, cancellation);
+        Directory.CreateDirectory(Path.Combine(directory, "alpha", "srv", "wiki"));
+        return cluster;
+    }
+}
