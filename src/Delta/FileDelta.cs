@@ -86,11 +86,13 @@ public static class FileDelta
     /// <summary>
     /// The first half of it, for a content that comes bit by bit and is whole later: reads it once, and remembers what it has of the signed basis. <see cref="WriteExactAsync"/> is the other half.
     /// </summary>
+    /// <param name="differs">Called at most once, soon after the content was found to be another than the basis. A beginning of the basis is told by its length only.</param>
     /// <remarks>Memory: 24 bytes a copy, and the new signature, as long as the result is kept.</remarks>
-    public static async Task<FoundCopies> FindAsync(Stream target, BlockSignature basis, BlockKey key, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256)
+    public static async Task<FoundCopies> FindAsync(
+        Stream target, BlockSignature basis, BlockKey key, CancellationToken cancellation, WholeHash hash = WholeHash.Sha256, Action? differs = null)
     {
         CopiedRanges ranges = new();
-        ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, hash, ranges, cancellation);
+        ContentDigest digest = await ContentEncoder.RunAsync(target, basis, key, hash, differs is null ? ranges : new FirstDifference(ranges, differs), cancellation);
         return new(digest, basis.ContentLength, ranges.InOrder);
     }
 

@@ -21,6 +21,9 @@ internal sealed class PostgresServer : IAsyncDisposable
     /// <summary>The directory of its socket: its host, for a client.</summary>
     public string Socket => _place;
 
+    /// <summary>The one that all its sessions are children of.</summary>
+    public int Process => int.Parse(File.ReadLines(Path.Combine(_place, "db", "postmaster.pid")).First(), System.Globalization.CultureInfo.InvariantCulture);
+
     /// <summary>Where initdb, pg_ctl, pgbench and pg_dump are together; null: not on this machine.</summary>
     public static string? Programs()
     {

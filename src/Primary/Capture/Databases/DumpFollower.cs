@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 using Mirror.Delta;
 using Mirror.Node.Processes;
 using Mirror.Store.Manifests;
@@ -120,13 +121,9 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
         var basis = basisOf(name);
         var signature = basis?.Signature();
         await using var content = new GrowingFile(file, signature is null ? long.MaxValue : alwaysFollowed + (mostGrowth * signature.ContentLength), IsDoneAsync);
-        // What most likely is as it was is known again by its keyed signature, at a fraction of the time that SHA-256 takes; a surprise is read twice.
-        var quiet = basis is { IsQuiet: true };
-        var copies = signature is null ? null : await FileDelta.FindAsync(content, signature, key, cancellation, quiet ? WholeHash.XxHash128 : WholeHash.Sha256);
-        var hash = copies is null ? await HashAsync(content, cancellation)
-            : !quiet ? ContentHash.From(copies.Digest.Hash)
-            : copies.IsBasis ? basis!.Hash
-            : await HashAsync(new GrowingFile(file, long.MaxValue, static _ => ValueTask.FromResult(true)), cancellation);
+        var (copies, hash) = signature is null ? (null, await HashAsync(content, cancellation))
+            : basis is { IsQuiet: true } ? await FindQuietAsync(file, content, signature, basis.Hash, cancellation)
+            : await FindAsync(content, signature, cancellation);
         var stat = TreeScanner.Describe(directory, file, EntryPath.Parse(name)).Stat;
         if (content.IsCut || stat.Size != content.Position)
         {
@@ -152,6 +149,48 @@ internal sealed class DumpFollower(string directory, string? only, Func<string, 
             await PauseAsync(writer, token);
             List(force: false);
             return waiting.Count > 0 || writer.IsCompleted;
+        }
+    }
+
+    private async Task<(FoundCopies?, ContentHash)> FindAsync(GrowingFile content, BlockSignature signature, CancellationToken cancellation)
+    {
+        var copies = await FileDelta.FindAsync(content, signature, key, cancellation);
+        return (copies, ContentHash.From(copies.Digest.Hash));
+    }
+
+    // What most likely is as it was is known again by its keyed signature, at a fraction of the time that SHA-256 takes. A surprise is hashed from its beginning on, by somebody else, from where it shows: it
+    // mostly shows soon, and then the hash is there when the writer is done, or nearly.
+    private async Task<(FoundCopies?, ContentHash)> FindQuietAsync(SafeFileHandle file, GrowingFile content, BlockSignature signature, ContentHash known, CancellationToken cancellation)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var whole = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<ContentHash>? hash = null;
+        try
+        {
+            var copies = await FileDelta.FindAsync(content, signature, key, cancellation, WholeHash.XxHash128, HashBeside);
+            whole.SetResult();
+            if (!copies.IsBasis)
+            {
+                HashBeside();
+            }
+
+            return (copies, hash is null ? known : await hash);
+        }
+        catch
+        {
+            // It reads a file that is closed then.
+            await stop.CancelAsync();
+            await (hash ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        void HashBeside() => hash ??= Beside.RunAsync(() => HashAsync(new GrowingFile(file, long.MaxValue, IsWholeAsync), stop.Token), CancellationToken.None).Unwrap();
+
+        async ValueTask<bool> IsWholeAsync(CancellationToken token)
+        {
+            await Task.WhenAny(whole.Task, Task.Delay(turn, time, token));
+            token.ThrowIfCancellationRequested();
+            return whole.Task.IsCompleted;
         }
     }
 

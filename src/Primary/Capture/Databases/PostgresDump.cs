@@ -30,19 +30,8 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
         var roles = WriteRolesAsync(SlotDatabases.RolesPath(target), either.Token);
         try
         {
-            // Not synced: what the machine loses when it goes down is dumped again.
-            await follower.BesideAsync(
-                token => PostgresTool.RunAsync(
-                    "pg_dump", connection, ["--format=directory", "--compress=0", "--no-sync", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], token, niceness),
-                either.Token);
-
-            // A dump whose table of contents cannot be listed is no dump.
-            var listing = await PostgresTool.RunAsync("pg_restore", connection, ["--list", pending], either.Token);
-            if (!listing.Contains("; Archive created at", StringComparison.Ordinal))
-            {
-                throw new CaptureException($"pg_dump of {name} left a table of contents that pg_restore does not understand.");
-            }
-
+            // Its table of contents is listed while what was read beside it comes to its end.
+            await follower.BesideAsync(DumpAsync, either.Token);
             await roles;
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested)
@@ -62,6 +51,19 @@ internal sealed class PostgresDump(DatabaseConfig database, string connection, N
         // A table of contents that is equal but for the time in the header: then the last one still holds, and no new version is due to it.
         DumpDirectory.Take(pending, target, follower, static file => file == Toc ? tocHeaderLength : 0);
         contents.Add(follower, target);
+
+        async Task<string> DumpAsync(CancellationToken token)
+        {
+            // Not synced: what the machine loses when it goes down is dumped again.
+            await PostgresTool.RunAsync(
+                "pg_dump", connection, ["--format=directory", "--compress=0", "--no-sync", "--no-password", "--lock-wait-timeout=30s", "--file=" + pending], token, niceness);
+
+            // A dump whose table of contents cannot be listed is no dump.
+            var listing = await PostgresTool.RunAsync("pg_restore", connection, ["--list", pending], token, niceness);
+            return listing.Contains("; Archive created at", StringComparison.Ordinal)
+                ? listing
+                : throw new CaptureException($"pg_dump of {name} left a table of contents that pg_restore does not understand.");
+        }
     }
 
     // One is written whole before the next is begun. Of large objects, a list of them is written all the while.
