@@ -2,7 +2,13 @@ namespace Mirror.Leadership.Core;
 
 /// <summary>What is known of one node's copy of a site.</summary>
 /// <param name="Base">The version that the epoch of <paramref name="Verified"/> grew from; default when not known.</param>
-public sealed record NodeHolding(string Node, Position Verified, Position Base, bool Reachable);
+public sealed record NodeHolding(string Node, Position Verified, Position Base, bool Reachable)
+{
+    /// <summary>
+    /// Its vote protects it: held before the node's voter granted any epoch later than that version's. Otherwise a candidate that lacks it may have that vote already.
+    /// </summary>
+    public bool IsProtected { get; init; } = true;
+}
 
 /// <summary>
 /// Which version is safe whatever happens next? One that every possible majority of voters protects: verified on so many voting nodes that no majority is
@@ -41,7 +47,7 @@ public static class Consistency
 
     private static bool IsConsistent(Position version, List<NodeHolding> known, SiteRules rules)
     {
-        var holders = known.Where(holding => Has(holding, version)).Select(holding => holding.Node).Distinct().ToList();
-        return holders.Count(rules.Voters.Contains) >= Needed(rules) || holders.Count == rules.Nodes.Count;
+        var holders = known.Where(holding => Has(holding, version)).DistinctBy(holding => holding.Node).ToList();
+        return holders.Count(holding => holding.IsProtected && rules.Voters.Contains(holding.Node)) >= Needed(rules) || holders.Count == rules.Nodes.Count;
     }
 }

@@ -58,6 +58,12 @@ public static class Voter
         return new(new(true, successor is null ? $"Epoch {epoch} is given back." : $"Epoch {epoch} is given back, the next is kept for {successor}."), next, true);
     }
 
+    /// <summary>
+    /// Does this voter's memory protect a version that its node holds from now on? Not one of an older epoch than it granted: that candidate was compared with what
+    /// was held then, and may reign without it.
+    /// </summary>
+    public static bool Protects(VoterState state, Position verified) => state.Epoch <= verified.Epoch;
+
     private static VoterStep<GrantAnswer> Renew(VoterState state, SiteRules rules, GrantAsk ask, TimeSpan now)
     {
         if (ask.Epoch == 0)

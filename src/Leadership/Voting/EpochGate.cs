@@ -10,6 +10,9 @@ public sealed class EpochGate(string directory) : IEpochGate
     private readonly Lock guard = new();
     private readonly Dictionary<string, ulong> highest = [];
 
+    /// <summary>A receiver's rule: nothing older than the newest it has seen, and nothing so far beyond it that the numbers would be burnt.</summary>
+    internal static bool Admits(ulong known, ulong epoch) => epoch >= known && epoch - known <= Voter.LongestJump;
+
     /// <exception cref="DamagedFileException">Says which file.</exception>
     public ulong Highest(string site)
     {
@@ -26,7 +29,7 @@ public sealed class EpochGate(string directory) : IEpochGate
         lock (guard)
         {
             var known = Load_NeedsLock(site);
-            if (epoch < known || epoch - known > Voter.LongestJump)
+            if (!Admits(known, epoch))
             {
                 return false;
             }

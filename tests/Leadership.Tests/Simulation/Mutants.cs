@@ -1,0 +1,90 @@
+using Mirror.Leadership.Core;
+
+namespace Mirror.Leadership.Tests.Simulation;
+
+/// <summary>A rulebook with one thing broken, and the kind of world that tests it hardest.</summary>
+internal sealed record Mutant(string Name, Rulebook Book, Func<Climate, Climate>? Weather = null, bool OnlyBlips = false);
+
+/// <summary>
+/// The test of the test: each of these the simulation must catch. Not among them: a late answer that revives an ended lease. The voters' promise is real then,
+/// so nothing breaks; that a lease stays ended only keeps the holder simple.
+/// </summary>
+internal static class Mutants
+{
+    private static readonly Rulebook honest = Rulebook.Honest;
+
+    public static IReadOnlyList<Mutant> All { get; } =
+    [
+        new("a vote is not synced", honest with { Vote = VoteDurability.Cached }, PowerIsBad),
+        new("a vote is written after the answer", honest with { Vote = VoteDurability.AfterTheAnswer }, PowerIsBad),
+        new("a voter grants while it is bound", honest with { Ask = (state, rules, ask, own, now) => Voter.Ask(state with { Until = now }, rules, ask, own, now) }),
+        new("a voter grants an epoch twice", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(ask.Epoch == state.Epoch && !ask.Renewal ? state with { Epoch = state.Epoch - 1 } : state, rules, ask, own, now),
+        }),
+        new("a voter grants a lower epoch", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(ask.Epoch < state.Epoch ? state with { Epoch = ask.Epoch - 1 } : state, rules, ask, own, now),
+        }),
+        new("a voter does not compare what it holds", honest with { Ask = (state, rules, ask, _, now) => Voter.Ask(state, rules, ask, default, now) }),
+        new("a voter ignores a reservation", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state.IsReserved(now) ? state with { Successor = ask.Candidate } : state, rules, ask, own, now),
+        }),
+        new("a voter never lets go", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state.Epoch > 0 && !state.GivenBack ? state with { Until = TimeSpan.MaxValue } : state, rules, ask, own, now),
+        }),
+        new("a restart forgets the rest of a promise", honest with { Restarted = (state, _, now) => state with { Until = now } }),
+        new("a voter without memory does not wait", honest with { Fresh = (rules, now) => VoterState.Fresh(rules, now) with { Until = now } }, DisksAreBad),
+        new("the holder keeps no margin", honest with { Deadline = (clock, rules, _) => clock.Deadline + rules.Margin }),
+        new("the lease counts from the answer", honest with { Promised = (clock, voter, _, now) => clock.Promised(voter, now, now) }),
+        new("a majority is one less", honest with
+        {
+            IsWon = poll => poll.Granted >= poll.Rules.Majority - 1,
+            Deadline = (_, rules, asked) => asked.Count < rules.Majority - 1
+                ? null
+                : asked.Values.OrderDescending().ElementAt(rules.Majority - 2) + rules.Lease - rules.Margin,
+        }),
+        new("the lease is shorter than it says", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state with { Until = state.Until - (rules.Lease * 0.6) }, rules, ask, own, now),
+            Deadline = (clock, rules, _) => clock.Deadline - (rules.Lease * 0.6),
+            Decide = (view, rules, now) => Candidacy.Decide(
+                view.Ballot is { } ballot ? view with { Ballot = ballot with { Until = ballot.Until - (rules.Lease * 0.6) } } : view, rules, now),
+        }, OnlyBlips: true),
+        new("consistency needs one too few", honest with { Latest = (holdings, rules) => Latest(holdings, rules, Consistency.Needed(rules) - 1, Consistency.Has) }),
+        new("a later epoch counts as holding all earlier ones", honest with
+        {
+            Latest = (holdings, rules) => Latest(holdings, rules, Consistency.Needed(rules), (holding, version) => holding.Verified >= version),
+        }),
+        new("what is verified after a vote counts as protected by it", honest with { Protects = (_, _) => true }, ApplyIsSlow),
+        new("promoted with what is stored and not applied", honest with { AppliedIsWhatCounts = false }, ApplyIsSlow),
+        new("receivers admit any epoch", honest with { Admits = (_, _) => true }),
+        new("a receiver's epoch is not kept", honest with { GateIsKept = false }),
+        new("the guard does not know the deadline", honest with { GuardKnowsDeadline = false }),
+        new("the last will is sent before the app has stopped", honest with { AppStopsBeforeTheLastWill = false }),
+        new("a returning primary serves before it is granted an epoch", honest with { WaitsForItsLease = false }),
+        new("what diverged is dropped", honest with { BranchesAreKept = false }),
+    ];
+
+    private static Climate PowerIsBad(Climate climate) => climate with { PowerLosses = 0.3, Kills = 0.3, Cuts = 0.3, LongestRestart = 1 };
+
+    private static Climate DisksAreBad(Climate climate) => climate with { DiskLosses = 0.1, Cuts = 0.6, Partitions = 0.3, LongestRestart = 1, Latency = 0.001 };
+
+    private static Climate ApplyIsSlow(Climate climate) => climate with { LongestApply = 1.5, Handovers = 0.1, Kills = 0.3, Cuts = 0.3 };
+
+    private static Position Latest(List<NodeHolding> holdings, SiteRules rules, int needed, Func<NodeHolding, Position, bool> has)
+    {
+        var latest = default(Position);
+        foreach (var candidate in holdings)
+        {
+            if (candidate.Verified > latest && holdings.Count(holding => holding.IsProtected && rules.Voters.Contains(holding.Node) && has(holding, candidate.Verified)) >= needed)
+            {
+                latest = candidate.Verified;
+            }
+        }
+
+        return latest;
+    }
+}
