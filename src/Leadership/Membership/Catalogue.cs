@@ -30,6 +30,9 @@ public sealed record SiteHolding(
 {
     /// <summary>The version that the epoch of <see cref="Verified"/> grew from; default when not known. Without it nothing is claimed about versions of earlier epochs.</summary>
     public Position Base { get; init; }
+
+    /// <summary>False when the node's voter granted a later epoch before <see cref="Verified"/> was held: then its vote does not make that version safe.</summary>
+    public bool IsProtected { get; init; } = true;
 }
 
 public sealed record ClusterMember(string Name, string Kind, string Address, bool Reachable, string State);
@@ -53,7 +56,10 @@ public sealed record ClusterSnapshot(IReadOnlyDictionary<string, ClusterMember> 
     public Position LatestConsistent(SiteRules rules) => Consistency.Latest(Of(rules.Site).Select(ToNodeHolding), rules);
 
     internal NodeHolding ToNodeHolding(SiteHolding holding) =>
-        new(holding.Node, holding.Verified, holding.Base, Members.TryGetValue(holding.Node, out var member) && member.Reachable);
+        new(holding.Node, holding.Verified, holding.Base, Members.TryGetValue(holding.Node, out var member) && member.Reachable)
+        {
+            IsProtected = holding.IsProtected,
+        };
 }
 
 /// <summary>The cluster's shared knowledge: who is there and what each node holds, spread by gossip. Eventually the same everywhere; never a right to write.</summary>

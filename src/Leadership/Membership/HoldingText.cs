@@ -15,7 +15,8 @@ internal static partial class HoldingText
     public static string Write(SiteHolding holding) => JsonSerializer.Serialize(
         new Text(
             holding.Site, holding.Node, (int)holding.Role, holding.Epoch, Pair(holding.Stored), Pair(holding.Verified), Pair(holding.Warm), Pair(holding.Base),
-            holding.AppAddress, holding.NewestTime?.UtcTicks, Cut(holding.Sentence, LongestSentence), [.. holding.ProcessIds.Take(MostProcesses)]),
+            holding.AppAddress, holding.NewestTime?.UtcTicks, Cut(holding.Sentence, LongestSentence), [.. holding.ProcessIds.Take(MostProcesses)],
+            holding.IsProtected ? null : true),
         HoldingFormat.Default.Text);
 
     /// <summary>Null when the text is no holding of that node and site.</summary>
@@ -40,6 +41,7 @@ internal static partial class HoldingText
             return new(site, node, (SiteRole)read.Role, read.Epoch, stored, verified, warm, read.App, time, Cut(read.Sentence ?? "", LongestSentence), [.. (read.Pids ?? []).Take(MostProcesses)])
             {
                 Base = from,
+                IsProtected = read.Unprotected != true,
             };
         }
         catch (JsonException)
@@ -55,7 +57,8 @@ internal static partial class HoldingText
     private static string Cut(string text, int longest) => text.Length <= longest ? text : text[..longest];
 
     internal sealed record Text(
-        string? Site, string? Node, int Role, ulong Epoch, ulong[]? Stored, ulong[]? Verified, ulong[]? Warm, ulong[]? Base, string? App, long? Time, string? Sentence, int[]? Pids);
+        string? Site, string? Node, int Role, ulong Epoch, ulong[]? Stored, ulong[]? Verified, ulong[]? Warm, ulong[]? Base, string? App, long? Time, string? Sentence, int[]? Pids,
+        bool? Unprotected);
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
     [JsonSerializable(typeof(Text))]

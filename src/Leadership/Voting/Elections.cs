@@ -39,6 +39,9 @@ public sealed class Elections
 
     internal OwnVoters Own { get; }
 
+    /// <summary>True when this member's vote keeps everybody out who lacks a version that is held here; false also for a member without a vote, which nobody counts.</summary>
+    public bool Protects(string site, Position held) => Own.Of(site)?.Protects(held) ?? false;
+
     /// <exception cref="KeyNotFoundException">No such site in the configuration.</exception>
     public IElection Of(string site) => bySite[site];
 

@@ -17,6 +17,9 @@ internal sealed class SiteVoter
     private readonly Lock guard = new();
     private readonly string? abstains;
     private VoterState state;
+
+    // Said to be protected by this vote: whoever is compared with what this member holds is compared with that, too.
+    private Position declared;
     private TaskCompletionSource changed = NewSignal();
 
     /// <param name="verified">Newest version this member holds verified; default for one that holds no site.</param>
@@ -77,13 +80,30 @@ internal sealed class SiteVoter
                 return new(false, 0, null, TimeSpan.Zero, abstains);
             }
 
-            var step = Voter.Ask(state, rules, ask, own, Now);
+            var step = Voter.Ask(state, rules, ask, own > declared ? own : declared, Now);
             if (probe || !step.Answer.Granted)
             {
                 return step.Answer;
             }
 
             return Adopt_NeedsLock(step) is { } trouble ? new(false, state.Epoch, state.Holder, TimeSpan.Zero, trouble) : step.Answer;
+        }
+    }
+
+    /// <summary>
+    /// May others count on this vote to keep everybody out who lacks a version that is held here now? Not when a later epoch was granted before it was: that candidate
+    /// was not compared with it. What was protected once stays so while it is held.
+    /// </summary>
+    public bool Protects(Position held)
+    {
+        lock (guard)
+        {
+            if (abstains is null && held > declared && Voter.Protects(state, held))
+            {
+                declared = held;
+            }
+
+            return held == declared;
         }
     }
 

@@ -21,6 +21,18 @@ public sealed class ConsistencyTests
     }
 
     [Fact]
+    public void What_a_node_holds_only_since_after_its_vote_for_a_later_epoch_is_not_made_safe_by_that_vote()
+    {
+        var late = Holds("b", V(1, 10)) with { IsProtected = false };
+
+        Assert.Equal(V(1, 5), Consistency.Latest([Holds("a", V(1, 10)), late, Holds("c", V(1, 5))], Rules));
+        Assert.Equal(default, Consistency.Latest([Holds("a", V(1, 10)), late], Rules));
+
+        // What all nodes hold needs no votes.
+        Assert.Equal(V(1, 10), Consistency.Latest([Holds("a", V(1, 10)), late], WithWitness));
+    }
+
+    [Fact]
     public void A_witness_holds_nothing_so_both_nodes_must()
     {
         Assert.Equal(V(1, 8), Consistency.Latest([Holds("a", V(1, 10)), Holds("b", V(1, 8))], WithWitness));

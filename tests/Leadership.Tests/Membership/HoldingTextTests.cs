@@ -11,6 +11,7 @@ public sealed class HoldingTextTests
         "wiki", "a", SiteRole.Primary, 3, V(3, 9), V(3, 8), V(3, 7), "http://10.0.0.1:20001", new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero), "All is \"well\".", [1, 2, 3])
     {
         Base = V(2, 5),
+        IsProtected = false,
     };
 
     [Fact]

@@ -33,7 +33,7 @@ internal static class Mutants
         }),
         new("a voter never lets go", honest with
         {
-            Ask = (state, rules, ask, own, now) => Voter.Ask(state.Epoch > 0 && !state.GivenBack ? state with { Until = TimeSpan.MaxValue } : state, rules, ask, own, now),
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state.Epoch > 0 && !state.GivenBack ? state with { Until = now + TimeSpan.FromDays(1) } : state, rules, ask, own, now),
         }),
         new("a restart forgets the rest of a promise", honest with { Restarted = (state, _, now) => state with { Until = now } }),
         new("a voter without memory does not wait", honest with { Fresh = (rules, now) => VoterState.Fresh(rules, now) with { Until = now } }, DisksAreBad),

@@ -45,6 +45,33 @@ public sealed class SiteVoterTests : IDisposable
     }
 
     [Fact]
+    public void It_protects_what_was_held_before_its_vote_and_not_what_came_after()
+    {
+        var voter = Open();
+        voter.Ask(Ask(1, "a"), false);
+        Assert.True(voter.Protects(V(1, 3)));
+        time.Advance(At(4));
+        Assert.True(voter.Ask(Ask(2, "b", V(1, 3)), false).Granted);
+
+        Assert.True(voter.Protects(V(1, 3)));
+        Assert.False(voter.Protects(V(1, 5)));
+        Assert.True(voter.Protects(V(2, 1)));
+    }
+
+    [Fact]
+    public void It_compares_a_candidate_with_what_it_called_protected_even_if_it_reads_less_from_its_node_at_that_moment()
+    {
+        var voter = Open();
+        voter.Ask(Ask(1, "a"), false);
+        Assert.True(voter.Protects(V(1, 5)));
+        time.Advance(At(4));
+        own = V(1, 3);
+
+        Assert.False(voter.Ask(Ask(2, "b", V(1, 3)), false).Granted);
+        Assert.True(voter.Ask(Ask(2, "b", V(1, 5)), false).Granted);
+    }
+
+    [Fact]
     public void A_probe_promises_nothing_and_writes_nothing()
     {
         var voter = Open();
