@@ -111,6 +111,7 @@ public sealed partial class PrimaryRole
     private bool IsConsistent(IReadOnlyCollection<string> holders)
     {
         var rules = new SiteRules(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, TimeSpan.Zero);
-        return holders.Append(node).Count(site.Voters.Contains) >= Consistency.Needed(rules) || holders.Count + 1 == site.Nodes.Count;
+        var protectors = holders.Where(name => replicas.TryGetValue(name, out var holding) && holding.IsProtected).Append(node);
+        return protectors.Count(site.Voters.Contains) >= Consistency.Needed(rules) || holders.Count + 1 == site.Nodes.Count;
     }
 }

@@ -16,7 +16,11 @@ using Mirror.Store.Versions;
 namespace Mirror.Primary;
 
 /// <summary>What a replica said it holds.</summary>
-public sealed record ReplicaHolding(VersionId Stored, VersionId Verified, VersionId Warm);
+public sealed record ReplicaHolding(VersionId Stored, VersionId Verified, VersionId Warm)
+{
+    /// <summary>The replica's vote keeps everybody out who lacks what it has verified.</summary>
+    public bool IsProtected { get; init; } = true;
+}
 
 /// <param name="Newest">The version that holds the site's state now.</param>
 /// <param name="Made">The same, when this capture made it; null when nothing had changed.</param>

@@ -47,7 +47,7 @@ public sealed partial class ReplicaRole
 
     private ReplicaRole(
         SiteConfig site, string node, VersionStore store, SiteApps apps, AppSet? running, PeerChannels peers, ICatalogue catalogue, IEpochGate epochs,
-        Func<ReplicaState, Task> changed, TimeProvider time, ILogger logger)
+        Func<ReplicaState, Task> changed, Func<VersionId, bool> isProtected, TimeProvider time, ILogger logger)
     {
         this.site = site;
         this.node = node;
@@ -60,7 +60,7 @@ public sealed partial class ReplicaRole
         this.logger = logger;
         inbox = new Inbox(store.InboxDirectory, store.Head);
         applier = new Applier(site, store, inbox, new Warmer(site, store, apps, running, time, logger), PublishAsync, time, logger);
-        reporter = new Reporter(site.Name, node, peers, catalogue, () => State, time, logger);
+        reporter = new Reporter(site.Name, node, peers, catalogue, () => State, isProtected, time, logger);
         reportLoop = reporter.RunAsync(reporting.Token);
         applyLoop = applier.RunAsync();
         receiveLoop = ReceiveAsync(receiving.Token);
@@ -68,10 +68,11 @@ public sealed partial class ReplicaRole
 
     /// <param name="running">Apps that run already on the current slot, when this node was primary a moment ago or the apps survived.</param>
     /// <param name="changed">Told after every change of state; awaited, so that what it spreads is spread before an old app is stopped.</param>
+    /// <param name="isProtected">Whether this node's vote keeps everybody out who lacks a version that is held here.</param>
     public static ReplicaRole Enter(
         SiteConfig site, string node, VersionStore store, SiteApps apps, AppSet? running, PeerChannels peers, ICatalogue catalogue, IEpochGate epochs,
-        Func<ReplicaState, Task> changed, TimeProvider time, ILogger logger) =>
-        new(site, node, store, apps, running, peers, catalogue, epochs, changed, time, logger);
+        Func<ReplicaState, Task> changed, Func<VersionId, bool> isProtected, TimeProvider time, ILogger logger) =>
+        new(site, node, store, apps, running, peers, catalogue, epochs, changed, isProtected, time, logger);
 
     public ReplicaState State => new(inbox.Stored.Id, store.Head, applier.Warm, applier.Apps, sentence);
 

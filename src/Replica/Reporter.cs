@@ -13,7 +13,7 @@ namespace Mirror.Replica;
 /// did not arrive is said again.
 /// </summary>
 internal sealed partial class Reporter(
-    string site, string node, PeerChannels peers, ICatalogue catalogue, Func<ReplicaState> state, TimeProvider time, ILogger logger)
+    string site, string node, PeerChannels peers, ICatalogue catalogue, Func<ReplicaState> state, Func<VersionId, bool> isProtected, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan within = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan again = TimeSpan.FromSeconds(1);
@@ -76,6 +76,7 @@ internal sealed partial class Reporter(
             Warm = ToWire(held.Warm),
             Run = run,
             Number = ++number,
+            Unprotected = !isProtected(held.Verified?.Id ?? default),
         };
         try
         {

@@ -122,7 +122,7 @@ internal sealed partial class SiteRunner(SiteContext context)
         await context.Store.AdoptRootLinkAsync(context.Site.Files.Root, stopping);
         var replica = ReplicaRole.Enter(
             context.Site, context.Member.Name, context.Store, context.Apps, null, context.Peers, context.Catalogue, context.Epochs,
-            PublishAsync, context.Time, context.Logger);
+            PublishAsync, context.Status.IsProtected, context.Time, context.Logger);
         Lease lease;
         try
         {

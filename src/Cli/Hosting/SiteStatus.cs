@@ -8,7 +8,7 @@ using Mirror.Store.Versions;
 namespace Mirror.Cli.Hosting;
 
 /// <summary>What this node tells the cluster of one site: kept here in one place, and published whole at every change.</summary>
-internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard)
+internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard, Func<Position, bool> protects)
 {
     private readonly Lock gate = new();
     private SiteHolding last = new(store.Site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
@@ -35,11 +35,15 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
                 apps?.Address, verified?.Time, sentence, [Environment.ProcessId, guard.ProcessId, .. apps?.ProcessIds ?? []])
             {
                 Base = BaseOf(verified),
+                IsProtected = IsProtected(verified?.Id ?? default),
             };
         }
 
         return catalogue.PublishAsync(now, cancellation);
     }
+
+    /// <summary>Whether others may count on this node's vote for a version that it holds.</summary>
+    public bool IsProtected(VersionId held) => protects(PositionOf(held));
 
     /// <summary>The same state, with another last decision. Spread with the next change.</summary>
     public void Say(string sentence)

@@ -123,7 +123,8 @@ public sealed partial class ReplicationService(
     public override Task<HoldingAck> Report(HoldingReport request, ServerCallContext context)
     {
         var role = PrimaryFor(request.Site, request.Epoch, context);
-        role.Report(Callers.PeerName(context) ?? request.Replica, new ReplicaHolding(ToId(request.Stored), ToId(request.Verified), ToId(request.Warm)), request.Run, request.Number);
+        var holding = new ReplicaHolding(ToId(request.Stored), ToId(request.Verified), ToId(request.Warm)) { IsProtected = !request.Unprotected };
+        role.Report(Callers.PeerName(context) ?? request.Replica, holding, request.Run, request.Number);
         return Task.FromResult(new HoldingAck { Epoch = role.Epoch });
     }
 
