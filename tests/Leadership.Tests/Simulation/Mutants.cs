@@ -21,7 +21,7 @@ internal static class Mutants
         new("a voter grants an epoch twice", honest with
         {
             Ask = (state, rules, ask, own, now) => Voter.Ask(ask.Epoch == state.Epoch && !ask.Renewal ? state with { Epoch = state.Epoch - 1 } : state, rules, ask, own, now),
-        }),
+        }, LinesAreBad),
         new("a voter grants a lower epoch", honest with
         {
             Ask = (state, rules, ask, own, now) => Voter.Ask(ask.Epoch < state.Epoch ? state with { Epoch = ask.Epoch - 1 } : state, rules, ask, own, now),
@@ -60,8 +60,8 @@ internal static class Mutants
         }),
         new("what is verified after a vote counts as protected by it", honest with { Protects = (_, _) => true }, ApplyIsSlow),
         new("promoted with what is stored and not applied", honest with { AppliedIsWhatCounts = false }, ApplyIsSlow),
-        new("receivers admit any epoch", honest with { Admits = (_, _) => true }),
-        new("a receiver's epoch is not kept", honest with { GateIsKept = false }),
+        new("receivers admit any epoch", honest with { Admits = (_, _) => true }, LinesAreBad),
+        new("a receiver's epoch is not kept", honest with { GateIsKept = false }, LinesAreBad),
         new("the guard does not know the deadline", honest with { GuardKnowsDeadline = false }),
         new("the last will is sent before the app has stopped", honest with { AppStopsBeforeTheLastWill = false }),
         new("a returning primary serves before it is granted an epoch", honest with { WaitsForItsLease = false }),
@@ -71,6 +71,8 @@ internal static class Mutants
     private static Climate PowerIsBad(Climate climate) => climate with { PowerLosses = 0.3, Kills = 0.3, Cuts = 0.3, LongestRestart = 1 };
 
     private static Climate DisksAreBad(Climate climate) => climate with { DiskLosses = 0.1, Cuts = 0.6, Partitions = 0.3, LongestRestart = 1, Latency = 0.001 };
+
+    private static Climate LinesAreBad(Climate climate) => climate with { Lateness = 0.2, Latency = 0.03, Loss = 0.1, Cuts = 0.5, Partitions = 0.3, Kills = 0.3, LongestApply = 0.1 };
 
     private static Climate ApplyIsSlow(Climate climate) => climate with { LongestApply = 1.5, Handovers = 0.1, Kills = 0.3, Cuts = 0.3 };
 

@@ -30,14 +30,14 @@ internal sealed partial class Process
     // While it stands it goes on following; a node that reigns, or has a tree of its own, takes nothing.
     public void OnPush(Process primary, ulong epoch, Version version)
     {
-        if (!Machine.IsNode || Disk.IsLive || reign is not null || !Admit(epoch) || Disk.Stored == version || Disk.Stored?.Contains(version) == true)
+        if (!TryTake(epoch) || Disk.Stored?.Contains(version) == true)
         {
             return;
         }
 
         if (version.Parent == Disk.Stored)
         {
-            Store(epoch, version);
+            Store(version);
         }
         else
         {
@@ -47,18 +47,28 @@ internal sealed partial class Process
 
     public void OnFill(ulong epoch, Version version)
     {
-        if (Disk.IsLive || reign is not null || !Admit(epoch) || Disk.Stored?.Contains(version) == true)
+        if (!TryTake(epoch) || Disk.Stored?.Contains(version) == true)
         {
             return;
         }
 
         World.Tally.Fills++;
-        Store(epoch, version);
+        Store(version);
     }
 
-    private void Store(ulong epoch, Version version)
+    private bool TryTake(ulong epoch)
     {
+        if (!Machine.IsNode || Disk.IsLive || reign is not null || !Admit(epoch))
+        {
+            return false;
+        }
+
         World.Truth.Received(Machine, epoch);
+        return true;
+    }
+
+    private void Store(Version version)
+    {
         Disk.Stored = version;
         ApplySoon();
     }
