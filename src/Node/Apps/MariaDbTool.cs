@@ -22,8 +22,12 @@ public static partial class MariaDbTool
     {
         var file = Find(program) ?? throw new ToolException(
             $"The program {program} is not installed on this machine. Install the MariaDB client (Debian: apt-get install mariadb-client), of the server's version or newer.");
-        return new Tool(file, [.. OptionFile(database), .. ServerOptions(connection), .. arguments]);
+        return new Tool(file, [.. OptionFile(database), .. ServerOptions(connection, IsOfMySql(program)), .. arguments]);
     }
+
+    /// <summary>Only MySQL's own clients are installed. They know some options that MariaDB's do not, and the other way round.</summary>
+    /// <param name="program">mariadb-dump or mariadb.</param>
+    public static bool IsOfMySql(string program) => PostgresTool.Find(program) is null;
 
     /// <summary>Runs statements; rows are lines, columns are parted by tabs.</summary>
     /// <param name="name">The database to be in; null: none.</param>
@@ -76,7 +80,7 @@ public static partial class MariaDbTool
 
     private static string[] OptionFile(DatabaseConfig database) => database.OptionFile is { } file ? ["--defaults-extra-file=" + file] : [];
 
-    private static IEnumerable<string> ServerOptions(string connection)
+    private static IEnumerable<string> ServerOptions(string connection, bool ofMySql)
     {
         var parts = new DbConnectionStringBuilder { ConnectionString = connection };
         if (Part(parts, hostKeys) is { } host)
@@ -98,13 +102,13 @@ public static partial class MariaDbTool
         switch ((Part(parts, sslKeys) ?? "").ToUpperInvariant())
         {
             case "NONE" or "DISABLED":
-                yield return "--skip-ssl";
+                yield return ofMySql ? "--ssl-mode=DISABLED" : "--skip-ssl";
                 break;
             case "REQUIRED":
-                yield return "--ssl";
+                yield return ofMySql ? "--ssl-mode=REQUIRED" : "--ssl";
                 break;
             case "VERIFYCA" or "VERIFYFULL":
-                yield return "--ssl-verify-server-cert";
+                yield return ofMySql ? "--ssl-mode=VERIFY_IDENTITY" : "--ssl-verify-server-cert";
                 break;
         }
     }
@@ -128,8 +132,8 @@ public static partial class MariaDbTool
     [GeneratedRegex(@"\\(.)", RegexOptions.CultureInvariant)]
     private static partial Regex EscapePattern();
 
-    // "Ver 10.19 Distrib 10.11.6-MariaDB", "from 11.4.2-MariaDB, client 10.19": the number before the name counts. MySQL's say "Ver 8.0.36 for Linux".
-    [GeneratedRegex(@"(?<=\s)([0-9]{1,4})\.([0-9]{1,4})\.[0-9]+(?:-MariaDB| for )", RegexOptions.CultureInvariant)]
+    // "Ver 10.19 Distrib 10.11.6-MariaDB", "from 11.4.2-MariaDB, client 10.19": the number before the name counts. MySQL's say "Ver 8.0.36 for Linux", or "Ver 9.7.4-2 for Linux" where a distribution made it.
+    [GeneratedRegex(@"(?<=\s)([0-9]{1,4})\.([0-9]{1,4})\.[0-9]+(?:-MariaDB|\S* for )", RegexOptions.CultureInvariant)]
     private static partial Regex ClientPattern();
 
     [GeneratedRegex(@"^(?:5\.5\.5-)?([0-9]{1,4})\.([0-9]{1,4})\.[0-9]+", RegexOptions.CultureInvariant)]

@@ -8,6 +8,8 @@ public sealed class MariaDbToolTests
     private const string Dump11 = "mariadb-dump from 11.4.2-MariaDB, client 10.19 for Linux (x86_64)";
     private const string MySqlDump = "mysqldump  Ver 8.0.36 for Linux on x86_64 (MySQL Community Server - GPL)";
 
+    private const string PackagedMySqlDump = "mysqldump  Ver 9.7.4-2 for Linux on x86_64 ((Debian))";
+
     [Theory]
     [InlineData(Dump10, "10.11.6-MariaDB-0+deb12u1", null)]
     [InlineData(Dump10, "5.5.5-10.3.39-MariaDB", null)]
@@ -16,6 +18,7 @@ public sealed class MariaDbToolTests
     [InlineData(Dump10, "10.12.1-MariaDB", "older than the server")]
     [InlineData(Dump10, "8.0.36", null)]
     [InlineData(MySqlDump, "8.0.36-0ubuntu0.22.04.1", null)]
+    [InlineData(PackagedMySqlDump, "9.7.4-2", null)]
     [InlineData(MySqlDump, "8.4.0", "older than the server")]
     [InlineData(MySqlDump, "10.11.6-MariaDB", "Install mariadb-client")]
     [InlineData("something", "10.11.6-MariaDB", "cannot be understood")]

@@ -18,6 +18,9 @@ internal sealed class MariaDbDump(DatabaseConfig database, string connection, Ni
         "--skip-add-locks", "--no-autocommit", "--default-character-set=utf8mb4", "--max-allowed-packet=1G",
     ];
 
+    // Where transactions have names (GTID), a dump would set them on the server that it is loaded into.
+    private static readonly string[] optionsOfMySql = ["--set-gtid-purged=OFF"];
+
     // Who goes together was looked at once, and again when the server is another.
     private string? agreed;
 
@@ -58,7 +61,7 @@ internal sealed class MariaDbDump(DatabaseConfig database, string connection, Ni
         }
 
         Tool DumpTool(string of) => MariaDbTool.Make(
-            "mariadb-dump", database, connection, [.. options, database.LockTables ? "--lock-tables" : "--single-transaction", "--", of]) with
+            "mariadb-dump", database, connection, [.. options, .. MariaDbTool.IsOfMySql("mariadb-dump") ? optionsOfMySql : [], database.LockTables ? "--lock-tables" : "--single-transaction", "--", of]) with
         {
             Niceness = niceness,
             Within = database.Within,
@@ -75,9 +78,18 @@ internal sealed class MariaDbDump(DatabaseConfig database, string connection, Ni
             "select 'server', version();"
             + "select 'schema', default_character_set_name, default_collation_name from information_schema.schemata where schema_name = database();"
             + "select 'table', t.table_name, t.table_type, coalesce(t.engine, ''), coalesce(e.transactions, 'YES') from information_schema.tables t"
-            + " left join information_schema.engines e on e.engine = t.engine where t.table_schema = database() order by t.table_name;",
+            + " left join information_schema.engines e on e.engine = t.engine where t.table_schema = database() order by t.table_name;"
+            + "select 'generated', table_name from information_schema.columns where table_schema = database() and generation_expression <> '' order by table_name limit 1;",
             time, cancellation);
-        await CheckVersionsAsync(rows.First(row => row[0] == "server")[1], cancellation);
+        var server = rows.First(row => row[0] == "server")[1];
+        await CheckVersionsAsync(server, cancellation);
+        if (rows.FirstOrDefault(row => row[0] == "generated") is [_, var computed] && !server.Contains("MariaDB", StringComparison.Ordinal) && !MariaDbTool.IsOfMySql("mariadb-dump"))
+        {
+            throw new CaptureException(
+                $"The database {name} cannot be dumped faithfully: its table {computed} has a generated column, whose values MariaDB's client writes down, and MySQL ({server}) refuses to load. "
+                + "Have MySQL's own client installed here instead of MariaDB's.");
+        }
+
         var tables = rows.Where(row => row[0] == "table" && row[2] != "SEQUENCE").ToList();
         var torn = tables.Where(row => row[2] != "VIEW" && row[4] != "YES").ToList();
         if (torn.Count > 0 && !database.LockTables)
