@@ -5,9 +5,6 @@ using Mirror.Store.Versions;
 
 namespace Mirror.Primary.Publish;
 
-/// <summary>A forward pack waiting for replicas.</summary>
-public sealed record OutboxPack(VersionId From, ContentHash FromRoot, VersionId To, ContentHash ToRoot, string Path, long Length);
-
 /// <summary>
 /// Forward packs not yet everywhere, as an unbroken chain that ends at the head. Kept until every replica has stored them, within bounds: who falls farther behind
 /// gets a fill. Safe for many readers; a pack being read by a stream may be deleted, the open file stays.

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
 using Google.Protobuf;
 using Grpc.Core;
 using Microsoft.Extensions.Logging;
@@ -132,6 +131,7 @@ public sealed partial class ReplicationService(
         OutboxPack pack, ulong epoch, ulong offset, IServerStreamWriter<FollowFrame> responseStream, Bandwidth? bandwidth, CancellationToken cancellation)
     {
         await using var file = OpenSequential(pack.Path);
+        using var sending = pack.BeginSending();
         var from = (long)Math.Min(offset, (ulong)file.Length);
         await responseStream.WriteAsync(
             new FollowFrame
@@ -140,24 +140,20 @@ public sealed partial class ReplicationService(
                 Begins = new PackBegins { From = ToWire(pack.From), To = ToWire(pack.To), Length = (ulong)file.Length, Offset = (ulong)from },
             },
             cancellation);
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        file.Position = from;
         await ForEachChunkAsync(
             file,
             bandwidth,
-            async (chunk, at) =>
+            async chunk =>
             {
-                // The digest is over the whole pack, also when the transfer resumes inside it.
-                hash.AppendData(chunk.Span);
-                var skip = (int)Math.Clamp(from - at, 0, chunk.Length);
-                if (skip < chunk.Length)
-                {
-                    await SpendAsync(bandwidth, chunk.Length - skip, cancellation);
-                    await responseStream.WriteAsync(new FollowFrame { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk[skip..]) }, cancellation);
-                }
+                await SpendAsync(bandwidth, chunk.Length, cancellation);
+                await responseStream.WriteAsync(new FollowFrame { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation);
             },
             cancellation);
+
+        // Over the whole pack, also when the transfer resumed inside it.
         await responseStream.WriteAsync(
-            new FollowFrame { Epoch = epoch, Ends = new PackEnds { Sha256 = UnsafeByteOperations.UnsafeWrap(hash.GetHashAndReset()) } }, cancellation);
+            new FollowFrame { Epoch = epoch, Ends = new PackEnds { Sha256 = ByteString.CopyFrom(await sending.Sha256.WaitAsync(cancellation)) } }, cancellation);
     }
 
     private static async Task SendFileAsync(string path, ulong epoch, IServerStreamWriter<PackBytes> responseStream, Bandwidth? bandwidth, CancellationToken cancellation)
@@ -167,7 +163,7 @@ public sealed partial class ReplicationService(
         await ForEachChunkAsync(
             file,
             bandwidth,
-            async (chunk, _) =>
+            async chunk =>
             {
                 await SpendAsync(bandwidth, chunk.Length, cancellation);
                 await responseStream.WriteAsync(new PackBytes { Epoch = epoch, Data = UnsafeByteOperations.UnsafeWrap(chunk) }, cancellation);
@@ -181,18 +177,16 @@ public sealed partial class ReplicationService(
         bandwidths.GetOrAdd(site, name => new SiteBandwidth(config.Sites[name].Replication, time)).For(context.GetHttpContext().Connection.RemoteIpAddress);
 
     // WriteAsync has handed the bytes on when it returns, so one buffer serves the whole file.
-    private static async Task ForEachChunkAsync(FileStream file, Bandwidth? bandwidth, Func<ReadOnlyMemory<byte>, long, Task> send, CancellationToken cancellation)
+    private static async Task ForEachChunkAsync(FileStream file, Bandwidth? bandwidth, Func<ReadOnlyMemory<byte>, Task> send, CancellationToken cancellation)
     {
         var length = bandwidth?.Piece ?? chunkLength;
         var buffer = ArrayPool<byte>.Shared.Rent(chunkLength);
         try
         {
-            long at = 0;
             int read;
             while ((read = await file.ReadAtLeastAsync(buffer.AsMemory(0, length), length, throwOnEndOfStream: false, cancellation)) > 0)
             {
-                await send(buffer.AsMemory(0, read), at);
-                at += read;
+                await send(buffer.AsMemory(0, read));
             }
         }
         finally

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Publish;
 using Mirror.Store.Versions;
@@ -35,6 +36,32 @@ public sealed class OutboxTests
         outbox.Trim(new(9, 9));
         Assert.Equal(["1.2-1.3.pack"], site.Outbox());
         Assert.NotNull(outbox.After(new(1, 2)));
+    }
+
+    [Fact]
+    public async Task Who_send_a_pack_at_the_same_time_share_its_digest_and_who_comes_later_reads_anew()
+    {
+        await using var site = await LiveSite.MakeAsync();
+        await ThreeAsync(site);
+        var pack = new Outbox(site.Store.OutboxDirectory, site.Store.Head).After(new(1, 1))!;
+        var bytes = await File.ReadAllBytesAsync(pack.Path);
+
+        var first = pack.BeginSending();
+        var second = pack.BeginSending();
+        Assert.Same(first.Sha256, second.Sha256);
+        Assert.Equal(SHA256.HashData(bytes), await first.Sha256);
+        first.Dispose();
+        using (var third = pack.BeginSending())
+        {
+            Assert.Same(second.Sha256, third.Sha256);
+            second.Dispose();
+        }
+
+        // What has rotted is found by its checksums on a replica; under the old digest it would be received for ever.
+        bytes[^1] ^= 1;
+        await File.WriteAllBytesAsync(pack.Path, bytes);
+        using var later = pack.BeginSending();
+        Assert.Equal(SHA256.HashData(bytes), await later.Sha256);
     }
 
     [Fact]
