@@ -26,6 +26,9 @@ internal sealed class Election(
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(20);
 
+    // The highest epoch it ever asked for. One that was given back is not asked for again: the word that it was may come late, and would end a reign won since.
+    private ulong asked;
+
     private TimeSpan Now => time.GetElapsedTime(0);
 
     public async Task<Lease> WinAsync(Func<Position> verified, Action<string> decided, CancellationToken cancellation)
@@ -73,7 +76,7 @@ internal sealed class Election(
     private async Task<Lease?> StandAsync(Func<Position> verified, Turn turn, CancellationToken cancellation)
     {
         var version = verified();
-        var epoch = Math.Max(Math.Max(KnownEpoch(catalogue.Current, version), own?.Ballot?.Epoch ?? 0), turn.HeardEpoch) + 1;
+        var epoch = Math.Max(Math.Max(KnownEpoch(catalogue.Current, version), own?.Ballot?.Epoch ?? 0), Math.Max(turn.HeardEpoch, asked)) + 1;
         var ask = new GrantAsk(epoch, node, version, rules.Lease, false);
         var probe = await Poll.TakeAsync(rules, ask, true, voters, time, cancellation);
         if (!probe.IsWon)
@@ -82,6 +85,7 @@ internal sealed class Election(
             return null;
         }
 
+        asked = epoch;
         Lease? lease = null;
         try
         {

@@ -60,7 +60,7 @@ internal sealed record Climate
         double Sometimes(double how, double most) => random.NextDouble() < how ? random.NextDouble() * most : 0;
     }
 
-    /// <summary>Lines go and processes stop, each for no more than half a lease and one after the other: nothing of it may move the site.</summary>
+    /// <summary>Lines go and processes stop, each for no more than a quarter of a lease and one after the other: nothing of it may move the site.</summary>
     public static Climate OfBlips(Random random) => new()
     {
         Rules = RulesOf(3 + random.Next(2), random.Next(2)),

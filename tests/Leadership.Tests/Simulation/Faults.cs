@@ -149,7 +149,7 @@ internal sealed class Faults(World world)
             return true;
         }
 
-        seconds = Math.Min(seconds, lease / 2);
+        seconds = Math.Min(seconds, lease / 4);
         if (world.Time < nextBlip)
         {
             return false;

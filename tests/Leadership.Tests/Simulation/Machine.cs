@@ -6,6 +6,7 @@ internal sealed class Machine
     // Monotonic clocks have no common zero, and run within three percent of each other.
     private readonly double offset;
     private readonly double speed;
+    private double mayStart;
 
     public Machine(World world, string name, int index, bool isNode)
     {
@@ -32,9 +33,14 @@ internal sealed class Machine
     /// <summary>World time at which this machine's clock shows <paramref name="local"/>.</summary>
     public double TimeOf(TimeSpan local) => ((local.Ticks / (double)TimeSpan.TicksPerSecond) - offset) / speed;
 
+    /// <summary>A moment after it went down at the earliest: an app of the life before is gone by then, as it is when a service manager starts a node again.</summary>
     public void Start()
     {
-        if (Process is null)
+        if (Process is null && World.Time < mayStart)
+        {
+            World.After(mayStart - World.Time + 1e-6, Start);
+        }
+        else if (Process is null)
         {
             Process = new Process(this);
             Process.Begin();
@@ -75,6 +81,7 @@ internal sealed class Machine
     {
         var ended = Process;
         Process = null;
+        mayStart = ended is null ? mayStart : World.Time + 0.1;
         ended?.Die();
         return ended;
     }

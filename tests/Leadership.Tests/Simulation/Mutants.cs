@@ -53,6 +53,7 @@ internal static class Mutants
             Decide = (view, rules, now) => Candidacy.Decide(
                 view.Ballot is { } ballot ? view with { Ballot = ballot with { Until = ballot.Until - (rules.Lease * 0.6) } } : view, rules, now),
         }, OnlyBlips: true),
+        new("an epoch that was given back is asked for again", honest with { AsksOncePerEpoch = false }, LinesAndDisksAreSlow),
         new("consistency needs one too few", honest with { Latest = (holdings, rules) => Latest(holdings, rules, Consistency.Needed(rules) - 1, Consistency.Has) }),
         new("a later epoch counts as holding all earlier ones", honest with
         {
@@ -73,6 +74,8 @@ internal static class Mutants
     private static Climate DisksAreBad(Climate climate) => climate with { DiskLosses = 0.1, Cuts = 0.6, Partitions = 0.3, LongestRestart = 1, Latency = 0.001 };
 
     private static Climate LinesAreBad(Climate climate) => climate with { Lateness = 0.2, Latency = 0.03, Loss = 0.1, Cuts = 0.5, Partitions = 0.3, Kills = 0.3, LongestApply = 0.1 };
+
+    private static Climate LinesAndDisksAreSlow(Climate climate) => LinesAreBad(climate) with { SlowDisks = 0.5, Lateness = 0.35, Kills = 0, PowerLosses = 0.02 };
 
     private static Climate ApplyIsSlow(Climate climate) => climate with { LongestApply = 1.5, Handovers = 0.1, Kills = 0.3, Cuts = 0.3 };
 

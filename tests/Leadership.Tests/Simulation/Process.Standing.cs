@@ -74,6 +74,11 @@ internal sealed partial class Process
 
     private void Take(GrantAsk ask, bool probe)
     {
+        if (!probe && Book.AsksOncePerEpoch)
+        {
+            heardEpoch = Math.Max(heardEpoch, ask.Epoch);
+        }
+
         var number = ++polls;
         poll = new(Rules, ask, Now, []);
         isProbing = probe;

@@ -59,6 +59,9 @@ internal sealed record Rulebook
     /// <summary>What is said to be held is applied, and what is stored is applied before it is served.</summary>
     public bool AppliedIsWhatCounts { get; init; } = true;
 
+    /// <summary>An epoch that was asked for once and given back is not asked for again.</summary>
+    public bool AsksOncePerEpoch { get; init; } = true;
+
     public bool WaitsForItsLease { get; init; } = true;
 
     public bool BranchesAreKept { get; init; } = true;

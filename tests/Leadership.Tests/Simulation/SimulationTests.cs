@@ -23,7 +23,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void What_is_shorter_than_half_a_lease_moves_nothing()
+    public void What_is_shorter_than_a_quarter_of_a_lease_moves_nothing()
     {
         var sum = Run(true, IsLong ? MostSecondsOfALongRun / 10 : 1_500);
 
