@@ -171,12 +171,13 @@ internal sealed class Truth(World world)
     /// <summary>Its machine is gone: whatever it had the right to.</summary>
     public void Vanished(App app) => serving.Remove(app);
 
+    // Bound to the node under a later epoch, by a question of its life before that came late, a voter keeps everybody else out as well.
     private void CheckRight(App app)
     {
         var bound = 0;
         foreach (var promise in promises)
         {
-            bound += promise.Epoch == app.Epoch && promise.Holder == app.Owner.Machine.Name && promise.Until > world.Time ? 1 : 0;
+            bound += promise.Epoch >= app.Epoch && promise.Holder == app.Owner.Machine.Name && promise.Until > world.Time ? 1 : 0;
         }
 
         if (bound < Majority)
