@@ -17,7 +17,7 @@ public sealed class RandomOperationsTests(ITestOutputHelper output)
 {
     private static readonly int seed = int.Parse(Environment.GetEnvironmentVariable("MIRROR_SEED") ?? "1", CultureInfo.InvariantCulture);
     private static readonly bool isLong = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1";
-    private static readonly int operations = isLong ? 200_000 : 10_000;
+    private static readonly int operations = isLong ? 200_000 : 6_000;
     private static readonly int heard = isLong ? operations : operations / 2;
 
     /// <summary>Operations that run beside one capture.</summary>

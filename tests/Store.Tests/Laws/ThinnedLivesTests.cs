@@ -10,7 +10,7 @@ namespace Mirror.Store.Tests.Laws;
 /// <summary>The law of thinning, over lives of whole stores: whatever is dropped, in whatever order, what is kept is exactly what it was.</summary>
 public sealed class ThinnedLivesTests
 {
-    private static readonly int Longer = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 50 : 1;
+    private static readonly int Longer = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 100 : 1;
 
     /// <summary>Of a directory that moved, and of which little is left by a later change, the joined pack has to say more than that it moved.</summary>
     private const int WordsOfMoves = 1024;
@@ -84,7 +84,7 @@ public sealed class ThinnedLivesTests
                 await store.DisposeAsync();
             }
         },
-        iter: 25 * Longer, threads: 1);
+        iter: 12 * Longer, threads: 1);
 
     /// <summary>All that may go do; what is refused is named and all of it stays.</summary>
     private static async Task DropAsync(VersionStore store, List<VersionId> wanted, List<VersionId> expected)
