@@ -2,7 +2,7 @@
 //   guard                              what 'mirror guard' does
 //   node STALL_MS DIR COMMAND...       starts a guard and under it COMMAND, prints "GUARD APP" process ids, and lives until it is killed
 //   holder LEASE_MS VOTER_PORT PKI DIR COMMAND...
-//                                      the same as the node "alpha", which holds the lease of "wiki" in epoch 7 for so long, and never renews it
+//                                      the same as the node "alpha", which holds the lease of "wiki" in epoch 7 for so long, and never renews it; DIR/guard.lock is locked while it lives
 //   app --port=N [--status=N]          a web app
 using System.Globalization;
 using Mirror.Node.Processes;
@@ -28,7 +28,7 @@ if (args is ["node", var stall, var directory, .. var command])
 if (args is ["holder", var lease, var port, var pki, var place, .. var program])
 {
     var time = TimeProvider.System;
-    await using var guard = await GuardClient.StartAsync(self, TimeSpan.FromMinutes(1), time, CancellationToken.None, new GuardedNode("alpha", pki));
+    await using var guard = await GuardClient.StartAsync(self, TimeSpan.FromMinutes(1), time, CancellationToken.None, new GuardedNode("alpha", pki, Path.Combine(place, "guard.lock")));
     var until = time.GetTimestamp() + (long.Parse(lease, CultureInfo.InvariantCulture) * time.TimestampFrequency / 1000);
     guard.Hold(new SiteHold("wiki", 7, until, 100, [new HoldVoter("voter", "127.0.0.1", int.Parse(port, CultureInfo.InvariantCulture))]));
     var environment = new Dictionary<string, string> { ["PATH"] = "/usr/bin:/bin" };

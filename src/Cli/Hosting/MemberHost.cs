@@ -118,7 +118,10 @@ internal sealed partial class NodeSites(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        guard = await GuardClient.StartAsync(GuardCommandLine(), config.Cluster.Lease / stallsInLease, time, cancellationToken, new GuardedNode(member.Name, config.Cluster.Pki));
+        // Ready, it says that no app of an earlier life of this node runs any more.
+        var guarded = new GuardedNode(member.Name, config.Cluster.Pki, Path.Combine(member.State, "guard.lock"));
+        guard = await GuardClient.StartAsync(GuardCommandLine(), config.Cluster.Lease / stallsInLease, time, cancellationToken, guarded);
+        elections.Reborn();
         foreach (var site in config.Sites.Values.Where(site => site.Nodes.Contains(member.Name)))
         {
             var privatePaths = SlotDatabases.PrivatePaths(site).Select(EntryPath.Parse).ToHashSet();

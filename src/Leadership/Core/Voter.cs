@@ -64,6 +64,13 @@ public static class Voter
     /// </summary>
     public static bool Protects(VoterState state, Position verified) => state.Epoch <= verified.Epoch;
 
+    /// <summary>
+    /// This voter's own node was started anew, and no app of its earlier life runs any more: then nobody is left who believes in a promise that was made to that node before. Promises to others are kept.
+    /// Not to be said later than at the start: in this life the node may have won an epoch again.
+    /// </summary>
+    public static VoterState Reborn(VoterState state, string self, TimeSpan now) =>
+        state.Holder == self && state.IsBoundToHolder(now) ? state with { Until = now } : state;
+
     private static VoterStep<GrantAnswer> Renew(VoterState state, SiteRules rules, GrantAsk ask, TimeSpan now)
     {
         if (ask.Epoch == 0)

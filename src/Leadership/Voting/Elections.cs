@@ -10,12 +10,14 @@ namespace Mirror.Leadership.Voting;
 public sealed class Elections
 {
     private readonly Dictionary<string, IElection> bySite = [];
+    private readonly string self;
 
     /// <param name="verified">Newest version of a site this member holds verified; default for one that holds none. Its vote is refused to whoever holds less.</param>
     public Elections(
         MirrorConfig config, MemberConfig member, PeerChannels channels, Func<string, Position> verified, ICatalogue catalogue, IEpochGate gate, TimeProvider time,
         ILoggerFactory logs)
     {
+        self = member.Name;
         var log = logs.CreateLogger("Mirror.Leadership.Voting");
         var voters = new Dictionary<string, SiteVoter>();
         foreach (var site in config.Sites.Values)
@@ -44,6 +46,15 @@ public sealed class Elections
 
     /// <exception cref="KeyNotFoundException">No such site in the configuration.</exception>
     public IElection Of(string site) => bySite[site];
+
+    /// <summary>To be called once, before this node stands anywhere, when no app of an earlier life of it runs any more: what its own votes promised to itself then is over.</summary>
+    public void Reborn()
+    {
+        foreach (var site in bySite.Keys)
+        {
+            Own.Of(site)?.Reborn(self);
+        }
+    }
 
     /// <summary>What the configuration says of a site, in the core's terms.</summary>
     public static SiteRules RulesOf(SiteConfig site, ClusterConfig cluster) =>

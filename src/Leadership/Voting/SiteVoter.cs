@@ -107,6 +107,20 @@ internal sealed class SiteVoter
         }
     }
 
+    /// <summary>This member has just started, and nothing of its earlier life runs any more.</summary>
+    public void Reborn(string self)
+    {
+        lock (guard)
+        {
+            var before = state;
+            state = Voter.Reborn(state, self, Now);
+            if (state != before)
+            {
+                Log.Reborn(log, rules.Site, state.Epoch);
+            }
+        }
+    }
+
     /// <param name="lastWill">The guard of the holder says it, which has died.</param>
     public ReturnAnswer GiveBack(ulong epoch, string holder, string? successor, bool lastWill = false)
     {

@@ -52,9 +52,10 @@ internal sealed class GuardLink
         link.Say(new(GuardVerb.Hello) { StallMilliseconds = (long)stall.TotalMilliseconds, Node = node });
         _ = link.ConverseAsync();
         var ready = link._ready.Task;
+        var within = node?.Lock is null ? ReadyWithin : ReadyWithin + stall; // So long an earlier guard may leave its apps.
         try
         {
-            await Task.WhenAny(ready, link.Lost).WaitAsync(ReadyWithin, time, cancellation);
+            await Task.WhenAny(ready, link.Lost).WaitAsync(within, time, cancellation);
         }
         catch (Exception failure) when (failure is OperationCanceledException or TimeoutException)
         {
@@ -62,7 +63,8 @@ internal sealed class GuardLink
             _ = await link.Lost;
             if (failure is TimeoutException)
             {
-                throw new GuardException($"The guard '{string.Join(' ', command)}' did not answer within {ReadyWithin.TotalSeconds:0} s.", failure);
+                var other = node?.Lock is { } life ? $" If another process holds {life} (`fuser {life}` says which), that is this node already, or an earlier life's guard whose apps do not end." : "";
+                throw new GuardException($"The guard '{string.Join(' ', command)}' did not answer within {within.TotalSeconds:0} s.{other}", failure);
             }
 
             throw;

@@ -16,9 +16,11 @@ internal sealed class GuardedApps : IDisposable
     private readonly TimeProvider _time;
     private readonly BlockingCollection<GuardReport> _reports;
     private readonly Dictionary<long, ProcessGroup> _apps = [];
-    private readonly Undertaker _undertaker = new();
+    private readonly Undertaker _undertaker;
     private readonly SiteHolds _holds;
     private readonly long _origin;
+    private LifeLock? _life;
+    private bool _isReady;
     private TimeSpan? _stall;
     private TimeSpan _lastBeat;
     private int? _exitCode;
@@ -30,9 +32,13 @@ internal sealed class GuardedApps : IDisposable
         _reports = reports;
         _origin = time.GetTimestamp();
         _holds = new SiteHolds(time, _origin);
+        _undertaker = new Undertaker(() => _life?.Descriptor);
     }
 
     private TimeSpan Now => _time.GetElapsedTime(_origin);
+
+    /// <summary>For the apps of the node's earlier life to end.</summary>
+    private bool IsWaiting => _stall is not null && !_isReady;
 
     private bool IsSilent => _stall is { } stall && Now - _lastBeat > stall;
 
@@ -47,6 +53,7 @@ internal sealed class GuardedApps : IDisposable
                 Handle(item);
             }
 
+            BeginWhenAlone();
             _holds.Enforce(_apps.Values, Now);
             Sweep();
             if (IsSilent)
@@ -73,10 +80,11 @@ internal sealed class GuardedApps : IDisposable
         }
     }
 
-    /// <summary>Closes the undertaker's pipe: it kills what is left on its list, normally nothing. Waits until the last wills have been told.</summary>
+    /// <summary>Closes the undertaker's pipe: it kills what is left on its list, normally nothing. Waits until the last wills have been told; the node's next life need not.</summary>
     public void Dispose()
     {
         _undertaker.Dispose();
+        _life?.Dispose();
         _holds.Dispose();
     }
 
@@ -84,7 +92,7 @@ internal sealed class GuardedApps : IDisposable
 
     private TimeSpan Wait()
     {
-        var wait = _isLeft || _apps.Values.Any(app => app.IsEnding) ? LookAgain : LongestWait;
+        var wait = _isLeft || IsWaiting || _apps.Values.Any(app => app.IsEnding) ? LookAgain : LongestWait;
         if (_holds.NextEnd(Now) is { } ends && ends < wait)
         {
             wait = ends + TimeSpan.FromMilliseconds(1);
@@ -123,7 +131,7 @@ internal sealed class GuardedApps : IDisposable
                 _stall = TimeSpan.FromMilliseconds(request.StallMilliseconds);
                 _lastBeat = Now;
                 _holds.Serve(request.Node);
-                Report(new(GuardReportKind.Ready) { ProcessId = Environment.ProcessId });
+                _life = request.Node?.Lock is { } path ? new LifeLock(path) : null;
                 break;
             case GuardVerb.Beat:
                 var sent = _time.GetElapsedTime(_origin, request.Beat);
@@ -156,11 +164,20 @@ internal sealed class GuardedApps : IDisposable
         }
     }
 
+    private void BeginWhenAlone()
+    {
+        if (IsWaiting && (_life is null || _life.TryTake()))
+        {
+            _isReady = true;
+            Report(new(GuardReportKind.Ready) { ProcessId = Environment.ProcessId });
+        }
+    }
+
     private void Start(long number, GuardedProgram program)
     {
-        if (_exitCode is not null)
+        if (_exitCode is not null || IsWaiting)
         {
-            Report(new(GuardReportKind.Refused) { App = number, Why = "the guard is ending" });
+            Report(new(GuardReportKind.Refused) { App = number, Why = IsWaiting ? "apps of the node's earlier life still run" : "the guard is ending" });
             return;
         }
 

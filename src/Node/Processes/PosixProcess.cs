@@ -28,8 +28,9 @@ internal static partial class PosixProcess
     /// <summary>How a program is spawned; always in a new session, with all signals as a fresh process has them.</summary>
     /// <param name="Input">Descriptor that becomes its standard input; null for /dev/null.</param>
     /// <param name="LogPath">File for standard output and error, mode 0640; null leaves the ones of this process.</param>
+    /// <param name="Kept">A descriptor that stays open in it, under the same number.</param>
     public readonly record struct Spawning(
-        string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, string? WorkingDirectory, int? Input, string? LogPath);
+        string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, string? WorkingDirectory, int? Input, string? LogPath, int? Kept = null);
 
     /// <returns>The process id, which is also the id of its group and session.</returns>
     /// <exception cref="Win32Exception">The program, its directory or the log cannot be used.</exception>
@@ -54,6 +55,11 @@ internal static partial class PosixProcess
             {
                 Check(AddOpen(actions, 1, log, OpenForAppending, 0x1A0 /* 0640 */));
                 Check(AddDuplicate(actions, 1, 2));
+            }
+
+            if (spawning.Kept is { } kept)
+            {
+                Check(AddDuplicate(actions, kept, kept)); // Onto itself: not closed on exec any more.
             }
 
             if (spawning.WorkingDirectory is { } directory)

@@ -12,6 +12,7 @@ public sealed record SiteHold(string Site, ulong Epoch, long Until, long WithinM
 /// <param name="Port">Of gRPC.</param>
 public sealed record HoldVoter(string Name, string Address, int Port);
 
-/// <summary>In whose name a guard gives leases back.</summary>
+/// <summary>Whose guard it is: in its name leases are given back.</summary>
 /// <param name="Pki">Directory with ca.crt, NAME.crt and NAME.key.</param>
-public sealed record GuardedNode(string Name, string Pki);
+/// <param name="Lock">File that is locked from before the guard is ready until the last of its apps has ended; null for none.</param>
+public sealed record GuardedNode(string Name, string Pki, string? Lock = null);

@@ -8,7 +8,8 @@ namespace Mirror.Node.Processes;
 /// What is left when the guard itself is killed: a tiny shell that holds the other end of a pipe and the list of groups. It ends with the guard in every other case; when the pipe
 /// breaks with groups on the list, it kills them. (A parent-death signal, which the guard asks for as well, reaches an app but not the app's children.)
 /// </summary>
-internal sealed class Undertaker : IDisposable
+/// <param name="life">Held by the shell as well; null for none.</param>
+internal sealed class Undertaker(Func<int?> life) : IDisposable
 {
     private const string Script =
         """
@@ -76,7 +77,7 @@ internal sealed class Undertaker : IDisposable
         var (read, write) = PosixProcess.Pipe();
         try
         {
-            var processId = PosixProcess.Spawn(new("/bin/sh", ["-c", Script], OwnEnvironment(), "/", read, "/dev/null"));
+            var processId = PosixProcess.Spawn(new("/bin/sh", ["-c", Script], OwnEnvironment(), "/", read, "/dev/null", life()));
             var shell = new Shell(processId, new FileStream(new SafeFileHandle(write, ownsHandle: true), FileAccess.Write, bufferSize: 0));
             foreach (var group in _groups)
             {

@@ -213,6 +213,26 @@ public sealed class VoterTests
     }
 
     [Fact]
+    public void A_node_that_starts_anew_is_bound_by_no_promise_to_itself_and_by_those_to_others()
+    {
+        var state = Granted(3, "a", At(0)).Restarted(Rules, At(100));
+
+        Assert.False(Voter.Ask(Voter.Reborn(state, "b", At(100)), Rules, Ask(4, "c"), default, At(100)).Answer.Granted);
+        var own = Voter.Reborn(state, "a", At(100));
+        Assert.True(Voter.Ask(own, Rules, Ask(4, "c"), default, At(100)).Answer.Granted);
+        Assert.True(Voter.Ask(own, Rules, Ask(4, "a"), default, At(100)).Answer.Granted);
+        Assert.False(own.GivenBack);
+    }
+
+    [Fact]
+    public void What_is_kept_for_a_successor_is_kept_also_when_the_node_that_handed_over_starts_anew()
+    {
+        var state = Voter.GiveBack(Granted(3, "a", At(0)), Rules, 3, "a", "b", At(1)).State.Restarted(Rules, At(2));
+
+        Assert.False(Voter.Ask(Voter.Reborn(state, "a", At(2)), Rules, Ask(4, "c"), default, At(3)).Answer.Granted);
+    }
+
+    [Fact]
     public void What_was_given_back_is_free_at_once_after_a_restart()
     {
         var state = Voter.GiveBack(Granted(3, "a", At(0)), Rules, 3, "a", null, At(1)).State.Restarted(Rules, At(100));

@@ -40,8 +40,8 @@ internal sealed class Guard(Process node)
         }
     }
 
-    /// <summary>Killing a group of processes takes a moment.</summary>
-    public void Stop(Action? then = null)
+    /// <summary>Killing a group of processes takes a moment, and an app that ends in good order takes as long as it is allowed to.</summary>
+    public void Stop(Action? then = null, double within = 0.05)
     {
         if (app is not { Accepts: true } running)
         {
@@ -55,7 +55,7 @@ internal sealed class Guard(Process node)
         }
 
         stopping = true;
-        World.After(World.Random.NextDouble() * 0.05, () =>
+        World.After(World.Random.NextDouble() * within, () =>
         {
             running.Stop();
             then?.Invoke();
@@ -71,7 +71,7 @@ internal sealed class Guard(Process node)
 
         if (node.Book.AppStopsBeforeTheLastWill)
         {
-            Stop(() => LastWill(left.Epoch, 3));
+            Stop(() => LastWill(left.Epoch, 3), (World.Rules.Lease / 3).TotalSeconds);
         }
         else
         {

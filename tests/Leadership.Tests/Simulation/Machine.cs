@@ -7,6 +7,7 @@ internal sealed class Machine
     private readonly double offset;
     private readonly double speed;
     private double mayStart;
+    private Guard? former;
 
     public Machine(World world, string name, int index, bool isNode)
     {
@@ -33,12 +34,12 @@ internal sealed class Machine
     /// <summary>World time at which this machine's clock shows <paramref name="local"/>.</summary>
     public double TimeOf(TimeSpan local) => ((local.Ticks / (double)TimeSpan.TicksPerSecond) - offset) / speed;
 
-    /// <summary>A moment after it went down at the earliest: an app of the life before is gone by then, as it is when a service manager starts a node again.</summary>
+    /// <summary>A moment after it went down at the earliest, and not before the app of the life before is gone: that one's guard holds a lock.</summary>
     public void Start()
     {
-        if (Process is null && World.Time < mayStart)
+        if (Process is null && (World.Time < mayStart || (World.Book.WaitsForItsFormerGuard && former is { IsFree: false })))
         {
-            World.After(mayStart - World.Time + 1e-6, Start);
+            World.After(Math.Max(mayStart - World.Time, 0.01), Start);
         }
         else if (Process is null)
         {
@@ -82,6 +83,7 @@ internal sealed class Machine
         var ended = Process;
         Process = null;
         mayStart = ended is null ? mayStart : World.Time + 0.1;
+        former = ended?.Guard ?? former;
         ended?.Die();
         return ended;
     }

@@ -36,6 +36,8 @@ internal static class Mutants
             Ask = (state, rules, ask, own, now) => Voter.Ask(state.Epoch > 0 && !state.GivenBack ? state with { Until = now + TimeSpan.FromDays(1) } : state, rules, ask, own, now),
         }),
         new("a restart forgets the rest of a promise", honest with { Restarted = (state, _, now) => state with { Until = now } }),
+        new("a node is started beside the app of its earlier life", honest with { WaitsForItsFormerGuard = false }),
+        new("a node that starts frees its vote, whoever holds it", honest with { Reborn = (state, _, now) => state.IsBoundToHolder(now) ? state with { Until = now } : state }),
         new("a voter without memory does not wait", honest with { Fresh = (rules, now) => VoterState.Fresh(rules, now) with { Until = now } }, DisksAreBad),
         new("the holder keeps no margin", honest with { Deadline = (clock, rules, _) => clock.Deadline + rules.Margin }),
         new("the lease counts from the answer", honest with { Promised = (clock, voter, _, now) => clock.Promised(voter, now, now) }),

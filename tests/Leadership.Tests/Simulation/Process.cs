@@ -18,6 +18,7 @@ internal sealed partial class Process
         Machine = machine;
         Guard = new Guard(this);
         vote = Disk.Vote is { } kept ? Book.Restarted(kept, Rules, Now) : Book.Fresh(Rules, Now);
+        vote = Book.Reborn(vote, Name, Now);
         gate = Disk.Gate;
         catalogue = new Entry?[World.Machines.Length];
     }

@@ -29,6 +29,8 @@ internal sealed record Rulebook
 
     public Func<VoterState, SiteRules, TimeSpan, VoterState> Restarted { get; init; } = (state, rules, now) => state.Restarted(rules, now);
 
+    public Func<VoterState, string, TimeSpan, VoterState> Reborn { get; init; } = Voter.Reborn;
+
     public Func<SiteRules, TimeSpan, VoterState> Fresh { get; init; } = VoterState.Fresh;
 
     /// <summary>Voter, when it was asked, now.</summary>
@@ -61,6 +63,9 @@ internal sealed record Rulebook
 
     /// <summary>An epoch that was asked for once and given back is not asked for again.</summary>
     public bool AsksOncePerEpoch { get; init; } = true;
+
+    /// <summary>A node that is started again is not there before the app of its earlier life is gone.</summary>
+    public bool WaitsForItsFormerGuard { get; init; } = true;
 
     public bool WaitsForItsLease { get; init; } = true;
 

@@ -33,6 +33,19 @@ public sealed class SiteVoterTests : IDisposable
     }
 
     [Fact]
+    public void Started_anew_it_holds_its_own_node_to_nothing_and_keeps_what_it_promised_to_others()
+    {
+        Open().Ask(Ask(1, "a"), false);
+        var own = Open();
+        own.Reborn("a");
+        var others = Open();
+        others.Reborn("b");
+
+        Assert.False(others.Ask(Ask(2, "c"), true).Granted);
+        Assert.True(own.Ask(Ask(2, "c"), true).Granted);
+    }
+
+    [Fact]
     public void It_remembers_that_an_epoch_was_given_back_and_to_whom_the_next_is_promised()
     {
         var voter = Open();
