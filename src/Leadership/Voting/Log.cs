@@ -28,12 +28,12 @@ internal static partial class Log
     [LoggerMessage(2008, LogLevel.Information, "Voter {Voter} of site {Site} renews epoch {Epoch} again", EventName = "RenewedAgain")]
     public static partial void RenewedAgain(ILogger logger, string voter, string site, ulong epoch);
 
+    [LoggerMessage(2009, LogLevel.Critical, "What had to stop when the lease of site {Site} was lost failed", EventName = "FencingFailed")]
+    public static partial void FencingFailed(ILogger logger, string site, Exception failure);
+
     [LoggerMessage(2010, LogLevel.Warning, "Site {Site}: {Holder} has died; its guard stopped its apps and gave epoch {Epoch} back", EventName = "LastWill")]
     public static partial void LastWill(ILogger logger, string site, string holder, ulong epoch);
 
     [LoggerMessage(2011, LogLevel.Information, "Site {Site}: epoch {Epoch} was this node's before it was started again, and nothing of then runs any more: its own vote is free", EventName = "OwnPromiseOver")]
     public static partial void Reborn(ILogger logger, string site, ulong epoch);
-
-    [LoggerMessage(2009, LogLevel.Critical, "What had to stop when the lease of site {Site} was lost failed", EventName = "FencingFailed")]
-    public static partial void FencingFailed(ILogger logger, string site, Exception failure);
 }

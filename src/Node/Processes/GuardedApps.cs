@@ -71,7 +71,7 @@ internal sealed class GuardedApps : IDisposable
             if (_exitCode is { } code)
             {
                 giveUpAt = giveUpAt == TimeSpan.MaxValue ? Now + LongestGrace() + KilledWithin : giveUpAt;
-                var settled = !_isLeft || _holds.IsSettled(_apps.Values, Now);
+                var settled = !_isLeft || _holds.TrySettle(_apps.Values, Now);
                 if ((_apps.Count == 0 && settled) || Now > giveUpAt)
                 {
                     return code;

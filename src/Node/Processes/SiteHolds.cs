@@ -45,7 +45,7 @@ internal sealed class SiteHolds(TimeProvider time, long origin) : IDisposable
     /// <summary>After the node's pipe has ended: gives back what may be.</summary>
     /// <param name="living">Apps that have not ended yet.</param>
     /// <returns>False while something may still be given back.</returns>
-    public bool IsSettled(IReadOnlyCollection<ProcessGroup> living, TimeSpan now)
+    public bool TrySettle(IReadOnlyCollection<ProcessGroup> living, TimeSpan now)
     {
         if (_will is null || _holds.Count == 0)
         {

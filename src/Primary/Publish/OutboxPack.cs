@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Security.Cryptography;
-using Microsoft.Win32.SafeHandles;
 using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
 
@@ -9,6 +7,8 @@ namespace Mirror.Primary.Publish;
 /// <summary>A forward pack waiting for replicas.</summary>
 public sealed record OutboxPack(VersionId From, ContentHash FromRoot, VersionId To, ContentHash ToRoot, string Path, long Length)
 {
+    private const int pieceLength = 256 << 10;
+
     private readonly Lock gate = new();
     private Task<byte[]>? digest;
     private int senders;
@@ -25,7 +25,7 @@ public sealed record OutboxPack(VersionId From, ContentHash FromRoot, VersionId 
             if (digest is null)
             {
                 // A file of its own: the one who comes first may leave first.
-                var file = File.OpenHandle(Path, share: FileShare.ReadWrite | FileShare.Delete, options: FileOptions.SequentialScan);
+                var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, pieceLength, FileOptions.SequentialScan);
                 digest = Task.Run(() => DigestOf(file));
             }
 
@@ -42,29 +42,11 @@ public sealed record OutboxPack(VersionId From, ContentHash FromRoot, VersionId 
         }
     }
 
-    private static byte[] DigestOf(SafeFileHandle file)
+    private static byte[] DigestOf(FileStream file)
     {
-        const int pieceLength = 256 << 10;
-        var buffer = ArrayPool<byte>.Shared.Rent(pieceLength);
-        try
+        using (file)
         {
-            using (file)
-            using (var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256))
-            {
-                long at = 0;
-                int read;
-                while ((read = RandomAccess.Read(file, buffer.AsSpan(0, pieceLength), at)) > 0)
-                {
-                    hash.AppendData(buffer.AsSpan(0, read));
-                    at += read;
-                }
-
-                return hash.GetHashAndReset();
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
+            return SHA256.HashData(file);
         }
     }
 }
