@@ -19,13 +19,14 @@ public sealed partial class PrimaryRole
         underWay = true;
         try
         {
-            var made = await Capture_NeedsTurn(claim, allowMassDelete, cancellation);
+            var (made, changed) = await Capture_NeedsTurn(claim, allowMassDelete, cancellation);
             var newest = made ?? store.Head ?? throw new CaptureException($"The site {site.Name} has no version yet.");
             var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began), claim.Touched.Everything);
             served = claim.IsWhole ? (number, outcome) : served;
             servedFully = claim.Touched.Everything ? (number, outcome) : servedFully;
 
             last = new LastCapture(time.GetUtcNow(), outcome.Took, made?.Id, null);
+            HeapTrim.After(outcome.Everything ? store.HeadManifest.Entries.Count : changed);
             return outcome;
         }
         catch (Exception failure)
@@ -40,7 +41,7 @@ public sealed partial class PrimaryRole
         }
     }
 
-    private async Task<VersionRecord?> Capture_NeedsTurn(TouchClaim claim, bool allowMassDelete, CancellationToken cancellation)
+    private async Task<(VersionRecord? Made, int Changed)> Capture_NeedsTurn(TouchClaim claim, bool allowMassDelete, CancellationToken cancellation)
     {
         // A row speaks of a file that was written before it: so the tree is looked at, or its snapshot made, when the dumps are there.
         var since = time.GetUtcNow();
@@ -79,7 +80,7 @@ public sealed partial class PrimaryRole
 
             unsettled = captured.Unsettled;
             MarkLogs();
-            return null;
+            return (null, 0);
         }
 
         var from = (Id: version.Parent, Root: store.Head?.Root ?? default);
@@ -101,8 +102,7 @@ public sealed partial class PrimaryRole
 
         MarkLogs();
         SignalChange();
-        HeapTrim.After(captured.Delta.Put.Count);
-        return version;
+        return (version, captured.Delta.Put.Count);
     }
 
     // As the site is to be captured: on threads that take what others leave, or on those of everybody.

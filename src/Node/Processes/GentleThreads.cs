@@ -71,9 +71,12 @@ public sealed class GentleThreads : TaskScheduler, IDisposable
         {
             ThreadShare.Take(niceness);
             here = this;
-            foreach (var task in due.GetConsumingEnumerable())
+            while (due.TryTake(out var task, Timeout.Infinite))
             {
                 TryExecuteTask(task);
+
+                // While it waits for the next one, a thread is not to hold the last, with all that was found by it.
+                task = null;
             }
         }
         finally
@@ -84,10 +87,11 @@ public sealed class GentleThreads : TaskScheduler, IDisposable
 
     private void Tell()
     {
-        foreach (var tell in ended.GetConsumingEnumerable())
+        while (ended.TryTake(out var tell, Timeout.Infinite))
         {
             ThreadShare.TakeBackFromOthers(all.ContainsKey);
             tell();
+            tell = null;
         }
     }
 }
