@@ -1,7 +1,6 @@
 using System.Globalization;
 using Mirror.Cli.Demo;
 using Mirror.Node.Configuration;
-using Mirror.Node.Wire;
 using Mirror.Testing;
 using Xunit.Abstractions;
 
@@ -14,7 +13,6 @@ namespace Mirror.Scenarios;
 [Collection("one cluster at a time")]
 public sealed class KilledNodeTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly string[] nodes = ["alpha", "beta", "gamma"];
     private static readonly TimeSpan lease = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan patience = TimeSpan.FromSeconds(120);
 
@@ -66,25 +64,17 @@ public sealed class KilledNodeTests(ITestOutputHelper output) : IDisposable
     private async Task<LocalCluster> PrepareAsync(int[] ports, CancellationToken cancellation)
     {
         var directory = scratch.Path;
-        var members = nodes.Select((name, index) => DemoSetup.NodeAt(directory, name, ports[2 * index], ports[2 * index + 1], 27400 + 400 * index))
+        var members = DemoSetup.Nodes.Select((name, index) => DemoSetup.NodeAt(directory, name, ports[2 * index], ports[2 * index + 1], 27400 + 400 * index))
             .Append(DemoSetup.ProxyAt(directory, ports[6], ports[7], ports[8])).ToDictionary(member => member.Name);
-        var site = new SiteConfig(
-            "wiki", "alpha", nodes, nodes, new FilesConfig(Path.Combine(directory, "{node}", "srv", "wiki"), [], TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(5)),
-            [new DatabaseConfig("wiki", DatabaseKind.Sqlite, "data/wiki.db", null)],
-            [
-                new AppConfig(
-                    "web", [Checkout.Path(".build", "wiki", "wiki"), "--root", "{root}", "--urls", "http://{address}:{port}"], new Dictionary<string, string>(), "/healthz",
-                    TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(5)),
-            ],
-            ["*"], [], true);
+        var site = DemoSetup.WikiAt(Path.Combine(directory, "{node}", "srv"), Checkout.Path(".build", "wiki", "wiki"), TimeSpan.FromSeconds(60));
         var config = new MirrorConfig
         {
             Cluster = new ClusterConfig("scenario", lease, Path.Combine(directory, "pki")),
             Members = members,
-            Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site },
+            Sites = new Dictionary<string, SiteConfig> { [site.Name] = site },
         };
         var cluster = await LocalCluster.PrepareAsync(directory, config, MirrorProgram.File, cancellation);
-        Directory.CreateDirectory(Path.Combine(directory, "alpha", "srv", "wiki"));
+        Directory.CreateDirectory(DemoSetup.RootOf(cluster, site.Primary, site.Name));
         return cluster;
     }
 }

@@ -8,7 +8,7 @@ internal sealed record AcknowledgedLine(string Page, string Line, DateTimeOffset
 
 /// <summary>An answer from the site, as its user saw it.</summary>
 /// <param name="Epoch">Reign that answered, from the proxy's Mirror-Epoch header; 0 when it said none.</param>
-internal readonly record struct Answer(DateTimeOffset At, ulong Epoch);
+internal readonly record struct Answer(DateTimeOffset Asked, DateTimeOffset At, ulong Epoch, bool IsWrite);
 
 /// <summary>
 /// Users of the site: readers that ask for pages, writers that append numbered lines and remember which were acknowledged. They know nothing of the cluster; a page that
@@ -32,22 +32,29 @@ internal sealed class DemoLoad : IAsyncDisposable
     private long failedReads;
     private long failedWrites;
 
-    public DemoLoad(Uri site)
+    public DemoLoad(Uri site) : this(site, "log", new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5) })
     {
-        client = new HttpClient(new SocketsHttpHandler { ConnectTimeout = TimeSpan.FromSeconds(5) }) { BaseAddress = site, Timeout = TimeSpan.FromSeconds(60) };
+    }
+
+    /// <param name="pages">What the names of its pages begin with.</param>
+    /// <param name="connections">How it reaches the site.</param>
+    public DemoLoad(Uri site, string pages, SocketsHttpHandler connections)
+    {
+        Pages = [.. Enumerable.Range(0, writers).Select(user => $"{pages}-{user}")];
+        client = new HttpClient(connections) { BaseAddress = site, Timeout = TimeSpan.FromSeconds(60) };
         for (var user = 0; user < readers; user++)
         {
             users.Add(Task.Run(ReadAsync));
         }
 
-        for (var user = 0; user < writers; user++)
+        foreach (var page in Pages)
         {
-            var name = $"log-{user}";
-            users.Add(Task.Run(() => WriteAsync(name)));
+            users.Add(Task.Run(() => WriteAsync(page)));
         }
     }
 
-    public static IReadOnlyList<string> Pages => [.. Enumerable.Range(0, writers).Select(user => $"log-{user}")];
+    /// <summary>One for each writer.</summary>
+    public IReadOnlyList<string> Pages { get; }
 
     public IReadOnlyCollection<AcknowledgedLine> Acknowledged => acknowledged;
 
@@ -89,13 +96,14 @@ internal sealed class DemoLoad : IAsyncDisposable
         {
             var path = random.Next(4) == 0 ? "/" : $"/pages/{Pages[random.Next(Pages.Count)]}";
             Interlocked.Increment(ref reads);
+            var asked = time.GetUtcNow();
             try
             {
                 using var response = await client.GetAsync(new Uri(path, UriKind.Relative), CancellationToken.None);
                 await response.Content.ReadAsByteArrayAsync();
                 if ((int)response.StatusCode < 500)
                 {
-                    answers.Enqueue(new Answer(time.GetUtcNow(), EpochOf(response)));
+                    answers.Enqueue(new Answer(asked, time.GetUtcNow(), EpochOf(response), IsWrite: false));
                 }
                 else
                 {
@@ -119,6 +127,7 @@ internal sealed class DemoLoad : IAsyncDisposable
         {
             var line = string.Create(CultureInfo.InvariantCulture, $"{page} line {number}");
             Interlocked.Increment(ref writes);
+            var asked = time.GetUtcNow();
             try
             {
                 using var body = new StringContent(line);
@@ -127,7 +136,7 @@ internal sealed class DemoLoad : IAsyncDisposable
                 {
                     var now = time.GetUtcNow();
                     acknowledged.Enqueue(new AcknowledgedLine(page, line, now));
-                    answers.Enqueue(new Answer(now, EpochOf(response)));
+                    answers.Enqueue(new Answer(asked, now, EpochOf(response), IsWrite: true));
                 }
                 else
                 {

@@ -45,6 +45,16 @@ internal static class DemoSetup
         Proxy, MemberKind.Proxy, loopback, grpcPort, clusterPort, Path.Combine(directory, Proxy, "state"), [$"http://{loopback}:{port}"],
         TimeSpan.FromSeconds(30), 1000, new PortRange(20000, 20999));
 
+    /// <summary>The sample wiki on all nodes, as the demo and the scenarios have it.</summary>
+    public static SiteConfig WikiAt(string root, string program, TimeSpan startWithin) => new(
+        Wiki, Nodes[0], Nodes, Nodes, new FilesConfig(Path.Combine(root, Wiki), [], TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(5)),
+        [new DatabaseConfig("wiki", DatabaseKind.Sqlite, "data/wiki.db", null)],
+        [
+            new AppConfig(
+                "web", [program, "--root", "{root}", "--urls", "http://{address}:{port}"], new Dictionary<string, string>(), "/healthz", startWithin, TimeSpan.FromSeconds(5)),
+        ],
+        ["*"], [], true);
+
     private static int PortOf(LocalCluster cluster) => new Uri(cluster.Config.Members[Proxy].Listen[0]).Port;
 
     private static MirrorConfig Describe(string directory, bool withFiles)
@@ -59,16 +69,7 @@ internal static class DemoSetup
         var root = Path.Combine(directory, "{node}", "srv");
         var sites = new Dictionary<string, SiteConfig>
         {
-            [Wiki] = new(
-                Wiki, Nodes[0], Nodes, Nodes,
-                new FilesConfig(Path.Combine(root, Wiki), [], TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(5)),
-                [new DatabaseConfig("wiki", DatabaseKind.Sqlite, "data/wiki.db", null)],
-                [
-                    new AppConfig(
-                        "web", [WikiProgram(), "--root", "{root}", "--urls", "http://{address}:{port}"], new Dictionary<string, string>(), "/healthz",
-                        TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(5)),
-                ],
-                ["*"], [mirrorHost], true),
+            [Wiki] = WikiAt(root, WikiProgram(), TimeSpan.FromSeconds(30)) with { MirrorHosts = [mirrorHost] },
         };
         if (withFiles)
         {

@@ -68,13 +68,13 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
         var last = await cluster.UntilAsync(DemoSetup.Proxy, "the cluster did not settle", IsSettled, patience, cancellation);
 
         // What was acknowledged, and what is there.
-        var present = await ReadPagesAsync(cancellation);
+        var present = await ReadPagesAsync(load.Pages, cancellation);
         var lost = load.Acknowledged.Where(line => !present.Contains(line.Line)).ToList();
         var keeper = DemoSetup.Nodes.First(node => node != First && node != heir);
 
         // Two proofs: what was acknowledged before the consistent version's capture began, and what an independent replica kept of it in its files.
         var kept = await NewestKeptAsync(keeper, consistent, cancellation);
-        var lostConsistent = (await LinesOfAsync(keeper, kept.Id, cancellation)).Except(present).ToHashSet();
+        var lostConsistent = (await LinesOfAsync(keeper, kept.Id, load.Pages, cancellation)).Except(present).ToHashSet();
         lostConsistent.UnionWith(lost.Where(line => line.At < consistentTime).Select(line => line.Line));
         if (lost.Count > 0)
         {
@@ -191,12 +191,12 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
     }
 
     // Lines on the wiki's pages as they were in a version, read from its restored files.
-    private async Task<HashSet<string>> LinesOfAsync(string node, VersionPosition version, CancellationToken cancellation)
+    private async Task<HashSet<string>> LinesOfAsync(string node, VersionPosition version, IReadOnlyList<string> pages, CancellationToken cancellation)
     {
         var target = Path.Combine(cluster.Directory, $"consistent-{VersionText.Name(version)}");
         await RestoreAsync(node, DemoSetup.Wiki, version, target, cancellation);
         var lines = new HashSet<string>();
-        foreach (var page in DemoLoad.Pages.Select(page => Path.Combine(target, "pages", page + ".md")).Where(File.Exists))
+        foreach (var page in pages.Select(page => Path.Combine(target, "pages", page + ".md")).Where(File.Exists))
         {
             lines.UnionWith(await File.ReadAllLinesAsync(page, cancellation));
         }
@@ -205,11 +205,11 @@ internal sealed class DemoStory(LocalCluster cluster, string? mirrored, Shown sh
         return lines;
     }
 
-    private async Task<HashSet<string>> ReadPagesAsync(CancellationToken cancellation)
+    private async Task<HashSet<string>> ReadPagesAsync(IReadOnlyList<string> pages, CancellationToken cancellation)
     {
         using var client = new HttpClient { BaseAddress = DemoSetup.SiteOf(cluster) };
         var lines = new HashSet<string>();
-        foreach (var page in DemoLoad.Pages)
+        foreach (var page in pages)
         {
             var text = (await client.GetFromJsonAsync<JsonElement>(new Uri($"/api/pages/{page}", UriKind.Relative), cancellation)).GetProperty("text").GetString() ?? "";
             lines.UnionWith(text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));

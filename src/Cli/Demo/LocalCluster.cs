@@ -12,11 +12,11 @@ namespace Mirror.Cli.Demo;
 /// <summary>A cluster on loopback in one scratch directory, each member a process of its own: started, watched, killed and stopped from here.</summary>
 internal sealed class LocalCluster : IAsyncDisposable
 {
-    private readonly string program;
+    private readonly Func<string, IEnumerable<string>> program;
     private readonly Dictionary<string, LocalProcess> processes = [];
     private readonly Dictionary<string, GrpcChannel> channels = [];
 
-    private LocalCluster(string directory, MirrorConfig config, string program)
+    private LocalCluster(string directory, MirrorConfig config, Func<string, IEnumerable<string>> program)
     {
         Directory = directory;
         Config = config;
@@ -32,7 +32,11 @@ internal sealed class LocalCluster : IAsyncDisposable
 
     /// <summary>Writes the configuration, a CA and all certificates. Starts nothing yet.</summary>
     /// <param name="program">The mirror executable.</param>
-    public static async Task<LocalCluster> PrepareAsync(string directory, MirrorConfig config, string program, CancellationToken cancellation)
+    public static Task<LocalCluster> PrepareAsync(string directory, MirrorConfig config, string program, CancellationToken cancellation) =>
+        PrepareAsync(directory, config, _ => [program], cancellation);
+
+    /// <param name="program">The mirror executable of a member, and what stands before it.</param>
+    public static async Task<LocalCluster> PrepareAsync(string directory, MirrorConfig config, Func<string, IEnumerable<string>> program, CancellationToken cancellation)
     {
         var pki = config.Cluster.Pki;
         CertificateAuthority.Create(pki, config.Cluster.Name, TimeProvider.System);
@@ -54,8 +58,13 @@ internal sealed class LocalCluster : IAsyncDisposable
         System.IO.Directory.CreateDirectory(Path.GetDirectoryName(LogOf(member))!);
         var verb = Config.Members[member].Kind.ToString().ToLowerInvariant();
         processes[member] = LocalProcess.Start(
-            [program, verb, "--config", ConfigFile, "--node", member, "--stop-with-input"], LogOf(member));
+            [.. program(member), verb, "--config", ConfigFile, "--node", member, "--stop-with-input"], LogOf(member));
     }
+
+    /// <summary>The member's process is there, or was not killed by this object.</summary>
+    public bool IsStarted(string member) => processes.ContainsKey(member);
+
+    public int ProcessOf(string member) => processes[member].Id;
 
     public void StartAll()
     {
