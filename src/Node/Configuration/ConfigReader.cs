@@ -46,9 +46,10 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         new ConfigRules(config, member, faults).Check();
         return config with
         {
+            Cluster = cluster.Consul is { } consul ? cluster with { Consul = ConsulSection.ForMember(consul, ForMember) } : cluster,
             Sites = sites.ToDictionary(pair => pair.Key, pair => pair.Value with
             {
-                AutomaticFailover = pair.Value.AutomaticFailover && pair.Value.Voters.Count >= ConfigRules.FewestVoters,
+                AutomaticFailover = pair.Value.AutomaticFailover && (cluster.HasArbiter || pair.Value.Voters.Count >= ConfigRules.FewestVoters),
                 Files = pair.Value.Files with { Root = ForMember(pair.Value.Files.Root), ReadFrom = pair.Value.Files.ReadFrom is { } snapshot ? ForMember(snapshot) : null },
                 Databases = [.. pair.Value.Databases.Select(database => DatabaseSection.ForMember(database, ForMember))],
             }, StringComparer.Ordinal),
@@ -66,7 +67,10 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         var cluster = new ClusterConfig(
             name,
             section.Duration("lease", TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
-            section.AbsolutePath("pki", "/etc/mirror/pki"));
+            section.AbsolutePath("pki", "/etc/mirror/pki"))
+        {
+            Consul = ConsulSection.Read(section),
+        };
         if (name.Length > 0 && !Section.IsName(name))
         {
             section.Fault("name", $"'{name}' cannot be a name.", "Names are 1 to 63 of a-z, 0-9 and '-', and begin with a letter or digit.");

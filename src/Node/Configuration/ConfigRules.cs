@@ -24,6 +24,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         }
 
         new PortRules(config, faults).Check();
+        CheckArbiter();
         foreach (var site in config.Sites.Values)
         {
             CheckReferences(site);
@@ -56,6 +57,16 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         else if (System.Net.IPAddress.TryParse(one.Address, out var ip) && (ip.Equals(System.Net.IPAddress.Any) || ip.Equals(System.Net.IPAddress.IPv6Any)))
         {
             faults.Add($"{KeyOf(one)}.address", $"'{one.Address}' stands for every address; nobody can connect to it.", "Write the address the other members reach this machine by.");
+        }
+    }
+
+    private void CheckArbiter()
+    {
+        if (config.Cluster.HasArbiter && config.Cluster.Lease > ConsulConfig.LongestLease)
+        {
+            faults.Add(
+                "cluster.lease", $"Consul keeps a lost lock from others for {Durations.Format(ConsulConfig.LongestLease)} at most; a lease of {Durations.Format(config.Cluster.Lease)} would outlast that.",
+                "Write 60s or less, or leave the decision to votes with `arbiter: false`.");
         }
     }
 
@@ -103,7 +114,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
 
     private void CheckVoters(SiteConfig site)
     {
-        if (site.AutomaticFailover && site.Voters.Distinct().Count() < FewestVoters)
+        if (site.AutomaticFailover && !config.Cluster.HasArbiter && site.Voters.Distinct().Count() < FewestVoters)
         {
             faults.Warn(
                 $"sites.{site.Name}.automatic-failover", $"{site.Voters.Count} voter{(site.Voters.Count == 1 ? "" : "s")} cannot decide who lives; automatic failover is off for this site.",

@@ -17,6 +17,11 @@ public static class ConfigWriter
         text.Pair(1, "lease", Durations.Format(config.Cluster.Lease));
         text.Comment(1, "ca.crt, and NAME.crt and NAME.key of each member that runs here.");
         text.Pair(1, "pki", config.Cluster.Pki);
+        if (config.Cluster.Consul is { } consul)
+        {
+            ConsulSection.Write(text, consul);
+        }
+
         foreach (var (key, kind) in ConfigReader.MemberSections)
         {
             var members = config.Members.Values.Where(member => member.Kind == kind).ToList();

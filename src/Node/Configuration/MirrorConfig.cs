@@ -13,7 +13,14 @@ public sealed record MirrorConfig
 
 /// <param name="Lease">Time a primary may write after a majority of voters renewed its lease; default 4 s, at least 1 s.</param>
 /// <param name="Pki">Directory with ca.crt and, per member, NAME.crt and NAME.key.</param>
-public sealed record ClusterConfig(string Name, TimeSpan Lease, string Pki);
+public sealed record ClusterConfig(string Name, TimeSpan Lease, string Pki)
+{
+    /// <summary>Null: nothing is asked of Consul.</summary>
+    public ConsulConfig? Consul { get; init; }
+
+    /// <summary>Locks in Consul decide who is primary, and no votes.</summary>
+    public bool HasArbiter => Consul is { Arbiter: true };
+}
 
 public enum MemberKind
 {

@@ -18,7 +18,7 @@ public sealed record Check(string Name, CheckResult Result, string What, string 
 
 /// <summary>
 /// Looks at a machine before it has to hold a site: everything that would make a node fail later, found at once and without changing anything. Probe files are
-/// made where Mirror will work and removed again; a process that already runs is left in peace.
+/// made where Mirror will work and removed again, in Consul too; a process that already runs is left in peace.
 /// </summary>
 /// <param name="findProgram">Full path of a program such as pg_dump, or null.</param>
 public sealed class Checkup(TimeProvider time, Func<string, string?> findProgram)
@@ -67,6 +67,12 @@ public sealed class Checkup(TimeProvider time, Func<string, string?> findProgram
         }
 
         checks.AddRange(Programs(config, member));
+        if (config.Cluster.Consul is { } consul)
+        {
+            var held = config.Sites.Values.Where(site => site.Nodes.Contains(member)).Select(static site => site.Name).ToList();
+            checks.AddRange(await new ConsulChecks(consul, config.Cluster.Name, time).RunAsync(held, cancellation));
+        }
+
         checks.Add(Privileges(self));
         return checks;
     }

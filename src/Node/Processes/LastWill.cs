@@ -20,21 +20,45 @@ internal sealed class LastWill(GuardedNode node, TimeProvider time) : IDisposabl
     private readonly Lazy<MemberIdentity> _identity = new(() => MemberIdentity.Load(node.Pki, node.Name, time));
     private readonly ConcurrentDictionary<string, Lazy<GrpcChannel>> _channels = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _prepared = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LockWill> _locks = new(StringComparer.Ordinal);
     private readonly List<Task> _telling = [];
 
     /// <summary>
     /// Makes the ways to the voters, so that nothing needs to be loaded, dialled or proved when it matters. The question asked has no effect: nobody holds epoch 0. Once for each site.
     /// </summary>
-    public void Prepare(SiteHold hold) => _prepared.GetOrAdd(hold.Site, _ => Task.Run(() => Task.WhenAll(hold.Voters.Select(voter => AskAsync(voter, hold.Site, 0)))));
+    public void Prepare(SiteHold hold)
+    {
+        _prepared.GetOrAdd(hold.Site, _ => Task.Run(() => Task.WhenAll(hold.Voters.Select(voter => AskAsync(voter, hold.Site, 0)))));
+        if (hold.Lock is { } held && (!_locks.TryGetValue(hold.Site, out var known) || known.Held != held))
+        {
+            // A lock of its own for each reign.
+            known?.Dispose();
+            var will = _locks[hold.Site] = new LockWill(held, time);
+            will.Prepare(AnswerWithin);
+        }
+    }
 
-    /// <summary>Begins to tell the voters; <see cref="Finish"/> waits for it.</summary>
-    public void Begin(SiteHold hold) => _telling.Add(Task.Run(() => Task.WhenAll(hold.Voters.Select(voter => TellAsync(voter, hold)))));
+    /// <summary>Begins to tell the voters, or Consul; <see cref="Finish"/> waits for it.</summary>
+    public void Begin(SiteHold hold)
+    {
+        _telling.Add(Task.Run(() => Task.WhenAll(hold.Voters.Select(voter => TellAsync(() => AskAsync(voter, hold.Site, hold.Epoch))))));
+        if (hold.Lock is { } held)
+        {
+            var will = _locks.GetValueOrDefault(hold.Site) is { } known && known.Held == held ? known : _locks[hold.Site] = new LockWill(held, time);
+            _telling.Add(Task.Run(() => TellAsync(() => will.TellAsync(AnswerWithin))));
+        }
+    }
 
     /// <summary>Returns when all have been told, or can't be.</summary>
     public void Finish() => _ = Task.WaitAll([.. _telling], ToldWithin + AnswerWithin);
 
     public void Dispose()
     {
+        foreach (var will in _locks.Values)
+        {
+            will.Dispose();
+        }
+
         foreach (var channel in _channels.Values.Where(static channel => channel.IsValueCreated))
         {
             channel.Value.Dispose();
@@ -46,10 +70,10 @@ internal sealed class LastWill(GuardedNode node, TimeProvider time) : IDisposabl
         }
     }
 
-    private async Task TellAsync(HoldVoter voter, SiteHold hold)
+    private async Task TellAsync(Func<Task<bool>> ask)
     {
         var begun = time.GetTimestamp();
-        while (!await AskAsync(voter, hold.Site, hold.Epoch) && time.GetElapsedTime(begun) < ToldWithin)
+        while (!await ask() && time.GetElapsedTime(begun) < ToldWithin)
         {
             await Task.Delay(TryAgainAfter, time);
         }

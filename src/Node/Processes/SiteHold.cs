@@ -1,3 +1,5 @@
+using Mirror.Node.Consul;
+
 namespace Mirror.Node.Processes;
 
 /// <summary>
@@ -7,7 +9,11 @@ namespace Mirror.Node.Processes;
 /// <param name="Until">Timestamp of the machine's monotonic clock at which the apps are asked to end.</param>
 /// <param name="WithinMilliseconds">So long after that they are killed, whatever grace of their own they have.</param>
 /// <param name="Voters">Those on other members.</param>
-public sealed record SiteHold(string Site, ulong Epoch, long Until, long WithinMilliseconds, IReadOnlyList<HoldVoter> Voters);
+public sealed record SiteHold(string Site, ulong Epoch, long Until, long WithinMilliseconds, IReadOnlyList<HoldVoter> Voters)
+{
+    /// <summary>What is freed when the node dies, where Consul is the arbiter; null where votes decide.</summary>
+    public HeldLock? Lock { get; init; }
+}
 
 /// <param name="Port">Of gRPC.</param>
 public sealed record HoldVoter(string Name, string Address, int Port);

@@ -42,6 +42,9 @@ internal sealed class GuardFixture : IDisposable
     public Task<NodeProcess> StartHolderAsync(TimeSpan lease, int voterPort, string pki, string script) => StartAsync(
         "holder", lease.TotalMilliseconds.ToString(CultureInfo.InvariantCulture), voterPort.ToString(CultureInfo.InvariantCulture), pki, Directory, "/bin/sh", "-c", script);
 
+    public Task<NodeProcess> StartLockerAsync(Uri agent, string key, string session, string service, string script) => StartAsync(
+        "locker", agent.ToString(), key, session, service, Directory, Directory, "/bin/sh", "-c", script);
+
     private static async Task<NodeProcess> StartAsync(params string[] arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Host, .. arguments]) { RedirectStandardOutput = true };
