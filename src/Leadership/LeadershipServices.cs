@@ -2,11 +2,13 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Consul;
 using Mirror.Leadership.Core;
 using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
+using Mirror.Node.Consul;
 using Mirror.Node.Identity;
 
 namespace Mirror.Leadership;
@@ -19,6 +21,7 @@ public static class LeadershipServices
     public static IServiceCollection AddLeadership(
         this IServiceCollection services, MirrorConfig config, MemberConfig member, MemberIdentity identity, Func<IServiceProvider, Func<string, Position>> verified) => services
         .AddMembership(config, member, identity)
+        .AddConsul(config, member)
         .AddVoting(config, member, verified);
 
     /// <summary>The voters of this member, for others to ask over gRPC.</summary>
@@ -38,11 +41,32 @@ public static class LeadershipServices
             .AddHostedService(provider => provider.GetRequiredService<ClusterNode>());
     }
 
+    // Before whatever holds a lock: hosted services stop in reverse order, and with this member's check its sessions end.
+    private static IServiceCollection AddConsul(this IServiceCollection services, MirrorConfig config, MemberConfig member) => config.Cluster.Consul is not { } consul ? services : services
+        .AddSingleton<IConsul>(provider => new ConsulClient(consul.Agent, provider.GetRequiredService<TimeProvider>()))
+        .AddHostedService(provider => new Announcer(
+            config, member, provider.GetRequiredService<IConsul>(), provider.GetRequiredService<ICatalogue>(), provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>().CreateLogger("Mirror.Leadership.Consul")));
+
+    private static Func<SiteRules, IElection>? Arbiter(MirrorConfig config, MemberConfig member, IServiceProvider provider)
+    {
+        if (config.Cluster.Consul is not { Arbiter: true } consul)
+        {
+            return null;
+        }
+
+        var cluster = config.Cluster.Name;
+        var ways = new LockWays(
+            provider.GetRequiredService<IConsul>(), member.Name, ConsulConfig.MemberId(cluster, member.Name), provider.GetRequiredService<ICatalogue>(), provider.GetRequiredService<IEpochGate>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("Mirror.Leadership.Consul"));
+        return rules => new LockElection(rules, new(consul.Agent, consul.LockKey(cluster, rules.Site), "", ConsulConfig.SiteId(cluster, rules.Site, member.Name)), ways);
+    }
+
     private static IServiceCollection AddVoting(
         this IServiceCollection services, MirrorConfig config, MemberConfig member, Func<IServiceProvider, Func<string, Position>> verified) => services
         .AddSingleton<IEpochGate>(new EpochGate(Path.Combine(member.State, "epochs")))
         .AddSingleton(provider => new Elections(
             config, member, provider.GetRequiredService<PeerChannels>(), verified(provider), provider.GetRequiredService<ICatalogue>(),
-            provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
+            provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), Arbiter(config, member, provider)))
         .AddSingleton(provider => new VotingService(provider.GetRequiredService<Elections>().Own));
 }

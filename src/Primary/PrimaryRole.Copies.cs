@@ -91,7 +91,7 @@ public sealed partial class PrimaryRole
                 }
             }
 
-            return goal.Stage == HoldingStage.Consistent ? IsConsistent(after.Keys) : after.Count >= goal.Replicas;
+            return goal.Stage == HoldingStage.Consistent ? IsConsistent(version, after.Keys) : after.Count >= goal.Replicas;
         }
     }
 
@@ -108,8 +108,13 @@ public sealed partial class PrimaryRole
     };
 
     // This node holds what it captured.
-    private bool IsConsistent(IReadOnlyCollection<string> holders)
+    private bool IsConsistent(VersionId version, IReadOnlyCollection<string> holders)
     {
+        if (mark is not null)
+        {
+            return IsMarked(version);
+        }
+
         var rules = new SiteRules(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, TimeSpan.Zero);
         var protectors = holders.Where(name => replicas.TryGetValue(name, out var holding) && holding.IsProtected).Append(node);
         return protectors.Count(site.Voters.Contains) >= Consistency.Needed(rules) || holders.Count + 1 == site.Nodes.Count;

@@ -143,7 +143,7 @@ public sealed partial class PrimaryRole
         var holders = replicas.Where(replica => replica.Value.Verified >= version).Select(replica => replica.Key).Append(node).Where(site.Nodes.Contains).Distinct().ToList();
         var voters = site.Voters.Distinct().Count();
         var needed = voters - ((voters / 2) + 1) + 1;
-        return holders.Count >= 2 && (holders.Count(site.Voters.Contains) >= needed || holders.Count == site.Nodes.Distinct().Count());
+        return holders.Count >= 2 && (mark is not null ? IsMarked(version) : holders.Count(site.Voters.Contains) >= needed || holders.Count == site.Nodes.Distinct().Count());
     }
 
     private static partial class Log

@@ -1,3 +1,4 @@
+using Mirror.Leadership.Core;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Publish;
 using Mirror.Primary.Sweep;
@@ -33,10 +34,10 @@ public sealed partial class PrimaryRole
     public Task NewerThanAsync(VersionId seen, CancellationToken cancellation) =>
         UntilAsync(() => published is { } head && head.Id > seen, cancellation);
 
-    /// <summary>Completes when a version newer than <paramref name="seen"/> is there, or when what a sweep found is no longer <paramref name="rotten"/>.</summary>
+    /// <summary>Completes when a version newer than <paramref name="seen"/> is there, when what a sweep found is no longer <paramref name="rotten"/>, or when more is consistent.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
-    public Task NewsAsync(VersionId seen, IReadOnlyList<SweepFinding> rotten, CancellationToken cancellation) =>
-        UntilAsync(() => (published is { } head && head.Id > seen) || sweep.Findings != rotten, cancellation);
+    public Task NewsAsync(VersionId seen, IReadOnlyList<SweepFinding> rotten, Position consistent, CancellationToken cancellation) =>
+        UntilAsync(() => (published is { } head && head.Id > seen) || sweep.Findings != rotten || Consistent > consistent, cancellation);
 
     /// <summary>Captures, then writes one pack from nothing to the new head with every content the receiver lacks. The caller deletes the file.</summary>
     /// <exception cref="CaptureException">The site changes faster than it can be read.</exception>

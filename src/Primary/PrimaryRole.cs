@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using Mirror.Leadership.Voting;
 using Mirror.Node.Configuration;
 using Mirror.Node.Processes;
 using Mirror.Primary.Capture;
@@ -45,6 +46,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly Outbox outbox;
     private readonly TimeProvider time;
     private readonly ILogger logger;
+    private readonly IConsistencyMark? mark;
     private readonly SemaphoreSlim capturing = new(1, 1);
     private readonly CancellationTokenSource left = new();
     private readonly CancellationToken leaving;
@@ -69,7 +71,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private volatile VersionRecord? published;
     private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private PrimaryRole(SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger)
+    private PrimaryRole(SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger, IConsistencyMark? mark)
     {
         this.site = site;
         this.node = node;
@@ -77,6 +79,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         this.live = live;
         this.time = time;
         this.logger = logger;
+        this.mark = mark;
         Epoch = epoch;
         leaving = left.Token;
         filter = PathFilter.For(site);
@@ -89,8 +92,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         outbox = new Outbox(store.OutboxDirectory, store.Head);
         published = store.Head;
         quiet = new QuietTimes(site.Capture, time);
-        var mark = new ScheduleMark(Path.Combine(Path.GetDirectoryName(spool)!, "schedule"));
-        schedule = new ScheduleLoop(site.Name, epoch, site.Capture, quiet, mark, time, logger, token => CaptureAsync(false, token));
+        var moment = new ScheduleMark(Path.Combine(Path.GetDirectoryName(spool)!, "schedule"));
+        schedule = new ScheduleLoop(site.Name, epoch, site.Capture, quiet, moment, time, logger, token => CaptureAsync(false, token));
         loop = new CaptureLoop(live.Tree, site.Files, time, logger, touches, async token =>
         {
             await quiet.WaitAsync(token);
@@ -115,10 +118,12 @@ public sealed partial class PrimaryRole : IAsyncDisposable
 
     /// <summary>Starts with a capture, so that the reign begins with a version of its own.</summary>
     /// <param name="spool">Directory for database dumps, private to this site.</param>
+    /// <param name="mark">Where it has to stand that a version is consistent before anybody is told; null: the votes protect what enough nodes hold.</param>
     public static async Task<PrimaryRole> EnterAsync(
-        SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger, CancellationToken cancellation)
+        SiteConfig site, string node, ulong epoch, VersionStore store, LiveTree live, string spool, TimeProvider time, ILogger logger, CancellationToken cancellation,
+        IConsistencyMark? mark = null)
     {
-        var role = new PrimaryRole(site, node, epoch, store, live, spool, time, logger);
+        var role = new PrimaryRole(site, node, epoch, store, live, spool, time, logger, mark);
         try
         {
             role.logs?.TakeFrom(live.Tree);
@@ -177,6 +182,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         await left.CancelAsync();
         await loop.DisposeAsync();
         await emptying;
+        await marking;
         await sweep.DisposeAsync();
         await schedule.DisposeAsync();
 
@@ -201,7 +207,8 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         }
 
         StartEmptying();
-        Watching = FirstFaultAsync([loop.Running, schedule.Running, emptying]);
+        StartMarking();
+        Watching = FirstFaultAsync([loop.Running, schedule.Running, emptying, marking]);
 
         // What is not started is over at once, and that is no fault.
         async Task FirstFaultAsync(List<Task> running)

@@ -20,7 +20,8 @@ internal sealed class GuardedLease : IAsyncDisposable
     private GuardedLease(SiteContext context, Lease lease)
     {
         apps = context.Apps;
-        var voters = context.Site.Voters.Where(voter => voter != context.Member.Name).Select(voter => context.Config.Members[voter])
+        var held = lease.Lock;
+        var voters = held is not null ? [] : context.Site.Voters.Where(voter => voter != context.Member.Name).Select(voter => context.Config.Members[voter])
             .Select(static voter => new HoldVoter(voter.Name, voter.Address, voter.GrpcPort)).ToList();
         Tell();
         telling = RunAsync();
@@ -29,7 +30,7 @@ internal sealed class GuardedLease : IAsyncDisposable
         {
             var (until, grace) = lease.Span;
             var timestamp = (Int128)until.Ticks * context.Time.TimestampFrequency / TimeSpan.TicksPerSecond;
-            apps.Hold(new SiteHold(lease.Site, lease.Epoch, (long)timestamp, (long)grace.TotalMilliseconds, voters));
+            apps.Hold(new SiteHold(lease.Site, lease.Epoch, (long)timestamp, (long)grace.TotalMilliseconds, voters) { Lock = held });
         }
 
         async Task RunAsync()

@@ -56,7 +56,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     public CancellationToken Ending { get; }
 
     public string EndingReason => lease.Lost.IsCancellationRequested
-        ? $"the lease of epoch {lease.Epoch} was lost, because a majority of the voters did not renew it in time"
+        ? $"the lease of epoch {lease.Epoch} was lost, because {(lease.Lock is null ? "a majority of the voters did not renew it in time" : "the lock in Consul could not be confirmed in time, or is held no more")}"
         : $"{context.Member.Name} is stopping";
 
     /// <summary>Null when the reign ended before it began: the lease was lost meanwhile, or the apps do not run on the live tree.</summary>
@@ -83,7 +83,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
                 SiteRole.Primary, lease.Epoch, store.Head?.Id ?? default, store.Head, store.Head?.Id ?? default, apps, sentence, limit.Token);
             await WakeEventsAsync(context, live, limit.Token);
             var role = await PrimaryRole.EnterAsync(
-                site, context.Member.Name, lease.Epoch, store, live, context.Spool, context.Time, context.Logger, limit.Token);
+                site, context.Member.Name, lease.Epoch, store, live, context.Spool, context.Time, context.Logger, limit.Token, lease.Mark);
             context.Served.Enter(site.Name, role);
             Log.Entered(context.Logger, site.Name, lease.Epoch, live.Tree);
             return new PrimaryReign(context, lease, guarded, live, role, apps, stopping);
@@ -131,6 +131,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         {
             var taken = Volatile.Read(ref resumed).Task;
             var rotten = role.Rotten;
+            var consistent = role.Consistent;
             if (shown == SiteRole.Primary)
             {
                 await ReviveAsync();
@@ -139,7 +140,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
 
             var seen = role.Newest?.Id ?? default;
             using var turn = CancellationTokenSource.CreateLinkedTokenSource(Ending);
-            var newer = role.NewsAsync(seen, rotten, turn.Token);
+            var newer = role.NewsAsync(seen, rotten, consistent, turn.Token);
             var ended = shown == SiteRole.Primary ? apps?.Failed : null;
             var first = await Task.WhenAny([over.Task, handedOver.Task, taken, role.Watching, newer, .. ended is null ? Array.Empty<Task>() : [ended]]);
             await turn.CancelAsync();
@@ -175,7 +176,8 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
         {
             await StopAppsAsync();
             Log.LeaseLost(context.Logger, context.Site.Name, lease.Epoch);
-            await PublishAsync($"the lease of epoch {lease.Epoch} could not be renewed by a majority; nothing is served here", SiteRole.Fenced);
+            var why = lease.Lock is null ? "could not be renewed by a majority" : "hung on a lock in Consul that could not be confirmed in time, or is held no more";
+            await PublishAsync($"the lease of epoch {lease.Epoch} {why}; nothing is served here", SiteRole.Fenced);
         }
     }
 
@@ -322,6 +324,7 @@ internal sealed partial class PrimaryReign : IAsyncDisposable
     private Task PublishAsync(string sentence, SiteRole? show = null)
     {
         var newest = role.Newest;
+        context.Status.Consistent = role.Consistent;
         return context.Status.PublishAsync(
             show ?? shown, lease.Epoch, newest?.Id ?? default, newest, newest?.Id ?? default, apps, sentence, CancellationToken.None);
     }

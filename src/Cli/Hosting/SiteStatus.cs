@@ -24,6 +24,9 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
         }
     }
 
+    /// <summary>What this node, as primary, had an arbiter remember as consistent. Published with the next change; and still true when another reigns, which has it too.</summary>
+    public Position Consistent { get; set; }
+
     public Task PublishAsync(
         SiteRole role, ulong? epoch, VersionId stored, VersionRecord? verified, VersionId warm, AppSet? apps, string sentence, CancellationToken cancellation)
     {
@@ -36,6 +39,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
             {
                 Base = BaseOf(verified),
                 IsProtected = IsProtected(verified?.Id ?? default),
+                Consistent = Consistent,
             };
         }
 

@@ -100,7 +100,7 @@ public static class Candidacy
         var startsFirst = view.KnownEpoch == 0 && view.Node == rules.Primary;
         if (!WasLast(view) && !startsFirst)
         {
-            if (rules.Voters.Count < 3)
+            if (rules.Voters.Count < 3 && !rules.HasArbiter)
             {
                 return No($"No automatic failover of site {rules.Site}: {rules.Voters.Count} voters are too few to tell a dead primary from a cut line, 3 are needed; mirror promote works.");
             }

@@ -16,8 +16,8 @@ public sealed record NodeHolding(string Node, Position Verified, Position Base, 
 /// </summary>
 public static class Consistency
 {
-    /// <summary>How many of the voting nodes must have verified a version.</summary>
-    public static int Needed(SiteRules rules) => rules.Voters.Count - rules.Majority + 1;
+    /// <summary>How many of the voting nodes must have verified a version; of all nodes where an arbiter decides: most of them, so that one is left when as many as may be lost are.</summary>
+    public static int Needed(SiteRules rules) => rules.HasArbiter ? (rules.Nodes.Count / 2) + 1 : rules.Voters.Count - rules.Majority + 1;
 
     /// <summary>The newest version known to be consistent; default when there is none.</summary>
     public static Position Latest(IEnumerable<NodeHolding> holdings, SiteRules rules)

@@ -10,6 +10,9 @@ public sealed record SiteRules(
 {
     private static readonly TimeSpan LeastMargin = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>A lock outside of the cluster decides, and not the voters. It remembers which version is consistent, and whoever lacks that does not take it.</summary>
+    public bool HasArbiter { get; init; }
+
     public int Majority => (Voters.Count / 2) + 1;
 
     /// <summary>How long before the promises run out a primary must have stopped: covers clocks that run at different speeds and the time stopping takes.</summary>

@@ -33,6 +33,9 @@ public sealed record SiteHolding(
 
     /// <summary>False when the node's voter granted a later epoch before <see cref="Verified"/> was held: then its vote does not make that version safe.</summary>
     public bool IsProtected { get; init; } = true;
+
+    /// <summary>The newest version that this node had an arbiter remember as consistent; default where votes decide, and for who never was primary.</summary>
+    public Position Consistent { get; init; }
 }
 
 public sealed record ClusterMember(string Name, string Kind, string Address, bool Reachable, string State);
@@ -53,7 +56,9 @@ public sealed record ClusterSnapshot(IReadOnlyDictionary<string, ClusterMember> 
     }
 
     /// <summary>The newest version of a site that every possible next primary will have; default when none is known.</summary>
-    public Position LatestConsistent(SiteRules rules) => Consistency.Latest(Of(rules.Site).Select(ToNodeHolding), rules);
+    public Position LatestConsistent(SiteRules rules) => rules.HasArbiter
+        ? Of(rules.Site).Select(static holding => holding.Consistent).DefaultIfEmpty().Max()
+        : Consistency.Latest(Of(rules.Site).Select(ToNodeHolding), rules);
 
     internal NodeHolding ToNodeHolding(SiteHolding holding) =>
         new(holding.Node, holding.Verified, holding.Base, Members.TryGetValue(holding.Node, out var member) && member.Reachable)

@@ -16,7 +16,7 @@ internal static partial class HoldingText
         new Text(
             holding.Site, holding.Node, (int)holding.Role, holding.Epoch, Pair(holding.Stored), Pair(holding.Verified), Pair(holding.Warm), Pair(holding.Base),
             holding.AppAddress, holding.NewestTime?.UtcTicks, Cut(holding.Sentence, LongestSentence), [.. holding.ProcessIds.Take(MostProcesses)],
-            holding.IsProtected ? null : true),
+            holding.IsProtected ? null : true, holding.Consistent == default ? null : Pair(holding.Consistent)),
         HoldingFormat.Default.Text);
 
     /// <summary>Null when the text is no holding of that node and site.</summary>
@@ -32,7 +32,7 @@ internal static partial class HoldingText
             var read = JsonSerializer.Deserialize(text, HoldingFormat.Default.Text);
             if (read is null || read.Site != site || read.Node != node || !Enum.IsDefined((SiteRole)read.Role)
                 || Position(read.Stored) is not { } stored || Position(read.Verified) is not { } verified || Position(read.Warm) is not { } warm || Position(read.Base) is not { } from
-                || read.Time < DateTimeOffset.MinValue.Ticks || read.Time > DateTimeOffset.MaxValue.Ticks || read.App?.Length > LongestAddress)
+                || Position(read.Consistent ?? [0, 0]) is not { } consistent || read.Time < DateTimeOffset.MinValue.Ticks || read.Time > DateTimeOffset.MaxValue.Ticks || read.App?.Length > LongestAddress)
             {
                 return null;
             }
@@ -42,6 +42,7 @@ internal static partial class HoldingText
             {
                 Base = from,
                 IsProtected = read.Unprotected != true,
+                Consistent = consistent,
             };
         }
         catch (JsonException)
@@ -58,7 +59,7 @@ internal static partial class HoldingText
 
     internal sealed record Text(
         string? Site, string? Node, int Role, ulong Epoch, ulong[]? Stored, ulong[]? Verified, ulong[]? Warm, ulong[]? Base, string? App, long? Time, string? Sentence, int[]? Pids,
-        bool? Unprotected);
+        bool? Unprotected, ulong[]? Consistent);
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
     [JsonSerializable(typeof(Text))]

@@ -12,10 +12,13 @@ public sealed class Elections
     private readonly Dictionary<string, IElection> bySite = [];
     private readonly string self;
 
+    private readonly bool votes = true;
+
     /// <param name="verified">Newest version of a site this member holds verified; default for one that holds none. Its vote is refused to whoever holds less.</param>
+    /// <param name="arbiter">Where locks decide and nobody votes: the way to the lock of a site.</param>
     public Elections(
         MirrorConfig config, MemberConfig member, PeerChannels channels, Func<string, Position> verified, ICatalogue catalogue, IEpochGate gate, TimeProvider time,
-        ILoggerFactory logs)
+        ILoggerFactory logs, Func<SiteRules, IElection>? arbiter = null)
     {
         self = member.Name;
         var log = logs.CreateLogger("Mirror.Leadership.Voting");
@@ -23,6 +26,13 @@ public sealed class Elections
         foreach (var site in config.Sites.Values)
         {
             var rules = RulesOf(site, config.Cluster);
+            if (arbiter is not null)
+            {
+                votes = false;
+                bySite[site.Name] = arbiter(rules);
+                continue;
+            }
+
             SiteVoter? own = null;
             if (rules.Voters.Contains(member.Name))
             {
@@ -41,8 +51,9 @@ public sealed class Elections
 
     internal OwnVoters Own { get; }
 
-    /// <summary>True when this member's vote keeps everybody out who lacks a version that is held here; false also for a member without a vote, which nobody counts.</summary>
-    public bool Protects(string site, Position held) => Own.Of(site)?.Protects(held) ?? false;
+    /// <summary>True when this member's vote keeps everybody out who lacks a version that is held here; false also for a member without a vote, which nobody counts. Where an arbiter
+    /// remembers what is consistent every copy counts.</summary>
+    public bool Protects(string site, Position held) => !votes || (Own.Of(site)?.Protects(held) ?? false);
 
     /// <exception cref="KeyNotFoundException">No such site in the configuration.</exception>
     public IElection Of(string site) => bySite[site];
@@ -58,5 +69,5 @@ public sealed class Elections
 
     /// <summary>What the configuration says of a site, in the core's terms.</summary>
     public static SiteRules RulesOf(SiteConfig site, ClusterConfig cluster) =>
-        new(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, cluster.Lease);
+        new(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, cluster.Lease) { HasArbiter = cluster.HasArbiter };
 }

@@ -1,3 +1,6 @@
+using Mirror.Leadership.Core;
+using Mirror.Node.Consul;
+
 namespace Mirror.Leadership.Voting;
 
 /// <summary>The right to be primary of a site in one epoch, while whoever granted it renews it.</summary>
@@ -15,6 +18,12 @@ public sealed class Lease(string site, ulong epoch, ILeaseKeeper keeper) : IAsyn
 
     /// <summary>How long it lasts as far as is known now; each renewal moves it on.</summary>
     public LeaseSpan Span => keeper.Span;
+
+    /// <summary>Where an arbiter remembers what is consistent; null where votes protect it.</summary>
+    public IConsistencyMark? Mark => keeper.Mark;
+
+    /// <summary>What the guard frees when this node dies; null where it tells voters.</summary>
+    public HeldLock? Lock => keeper.Lock;
 
     /// <summary>Gives the lease back; with a successor, only that node can be granted the next epoch for one lease. The right ends with the call.</summary>
     public Task GiveBackAsync(string? successor, CancellationToken cancellation) => keeper.GiveBackAsync(successor, cancellation);
@@ -37,5 +46,19 @@ public interface ILeaseKeeper : IAsyncDisposable
 
     LeaseSpan Span { get; }
 
+    IConsistencyMark? Mark => null;
+
+    HeldLock? Lock => null;
+
     Task GiveBackAsync(string? successor, CancellationToken cancellation);
+}
+
+/// <summary>An arbiter's memory of the newest consistent version. Nobody who lacks it is appointed: so a version is called consistent only once it stands there.</summary>
+public interface IConsistencyMark
+{
+    /// <summary>What is known to stand there; default when nothing does.</summary>
+    Position Current { get; }
+
+    /// <summary>Returns true when a version stands there, or a newer one. False when that is not certain: it may be tried again, while the lease lasts.</summary>
+    Task<bool> RaiseAsync(Position version, CancellationToken cancellation);
 }

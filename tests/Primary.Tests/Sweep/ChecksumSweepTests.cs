@@ -158,7 +158,7 @@ public sealed class ChecksumSweepTests
 
         if (before.Count == 0)
         {
-            await role.NewsAsync(new Store.Versions.VersionId(99, 1), before, CancellationToken.None).WaitAsync(patience);
+            await role.NewsAsync(new Store.Versions.VersionId(99, 1), before, default, CancellationToken.None).WaitAsync(patience);
         }
 
         Assert.Equal(page, Assert.Single(role.Rotten).Path);
