@@ -114,7 +114,9 @@ internal sealed class Guard(Process node)
             {
                 if (machine.Now >= deadline)
                 {
-                    Stop();
+                    // However long it was given before.
+                    stopping = true;
+                    World.After(World.Random.NextDouble() * 0.05, watched.Stop);
                 }
                 else
                 {

@@ -42,6 +42,11 @@ public sealed class SimulationTests(ITestOutputHelper output)
             {
                 alive.Add(mutant.Name);
             }
+            else
+            {
+                // What catches the mutant does not catch the honest.
+                new World(seeds, Rulebook.Honest, mutant.OnlyBlips, mutant.Weather).Run();
+            }
         }
 
         Assert.True(alive.Count == 0, $"not caught in {MostSeedsForAMutant} worlds: {string.Join("; ", alive)}");
