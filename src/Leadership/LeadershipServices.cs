@@ -68,5 +68,6 @@ public static class LeadershipServices
         .AddSingleton(provider => new Elections(
             config, member, provider.GetRequiredService<PeerChannels>(), verified(provider), provider.GetRequiredService<ICatalogue>(),
             provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), Arbiter(config, member, provider)))
+        .AddHostedService(provider => new OrderListener(provider.GetRequiredService<Elections>(), provider.GetRequiredService<ICatalogue>()))
         .AddSingleton(provider => new VotingService(provider.GetRequiredService<Elections>().Own));
 }

@@ -52,6 +52,8 @@ internal static class CommandLine
         KeyFrameCommand.Create(),
         CaptureCommand.Create(),
         PromoteCommand.Create(),
+        FailoverCommands.Pause(),
+        FailoverCommands.Resume(),
         SaveCommand.Create(),
         IgnoreCommand.Create(),
         DeltaCommand.Create(),

@@ -16,6 +16,9 @@ internal static class DemoSetup
     private const string loopback = "127.0.0.1";
     private const int preferredPort = 8088;
 
+    // Who tries it kills one node after the other.
+    private static readonly FailoverConfig oneAfterTheOther = FailoverConfig.Default with { Block = TimeSpan.Zero };
+
     public static IReadOnlyList<string> Nodes { get; } = ["alpha", "beta", "gamma"];
 
     public static async Task<LocalCluster> PrepareAsync(string directory, string? mirrored, CancellationToken cancellation)
@@ -53,7 +56,10 @@ internal static class DemoSetup
             new AppConfig(
                 "web", [program, "--root", "{root}", "--urls", "http://{address}:{port}"], new Dictionary<string, string>(), "/healthz", startWithin, TimeSpan.FromSeconds(5)),
         ],
-        ["*"], [], true);
+        ["*"], [], true)
+    {
+        Failover = oneAfterTheOther,
+    };
 
     private static int PortOf(LocalCluster cluster) => new Uri(cluster.Config.Members[Proxy].Listen[0]).Port;
 
@@ -75,7 +81,10 @@ internal static class DemoSetup
         {
             sites[Files] = new SiteConfig(
                 Files, Nodes[0], Nodes, Nodes, new FilesConfig(Path.Combine(root, Files), [], TimeSpan.FromMilliseconds(200), TimeSpan.FromMinutes(5)),
-                [], [], ["files.localhost"], [], true);
+                [], [], ["files.localhost"], [], true)
+            {
+                Failover = oneAfterTheOther,
+            };
         }
 
         return new MirrorConfig

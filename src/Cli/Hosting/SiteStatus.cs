@@ -8,7 +8,7 @@ using Mirror.Store.Versions;
 namespace Mirror.Cli.Hosting;
 
 /// <summary>What this node tells the cluster of one site: kept here in one place, and published whole at every change.</summary>
-internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard, Func<Position, bool> protects)
+internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard, Func<Position, bool> protects, Func<HeldBack?> heldBack)
 {
     private readonly Lock gate = new();
     private SiteHolding last = new(store.Site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
@@ -40,6 +40,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
                 Base = BaseOf(verified),
                 IsProtected = IsProtected(verified?.Id ?? default),
                 Consistent = Consistent,
+                HeldBack = heldBack(),
             };
         }
 
@@ -48,6 +49,18 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
 
     /// <summary>Whether others may count on this node's vote for a version that it holds.</summary>
     public bool IsProtected(VersionId held) => protects(PositionOf(held));
+
+    /// <summary>The same state, said again: what this node's vote knows has changed.</summary>
+    public Task SayAgainAsync(CancellationToken cancellation)
+    {
+        SiteHolding now;
+        lock (gate)
+        {
+            now = last = last with { HeldBack = heldBack() };
+        }
+
+        return catalogue.PublishAsync(now, cancellation);
+    }
 
     /// <summary>The same state, with another last decision. Spread with the next change.</summary>
     public void Say(string sentence)

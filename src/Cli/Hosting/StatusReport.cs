@@ -30,6 +30,7 @@ internal static class StatusReport
             Site = site.Name,
             Primary = primary?.Node ?? "",
             Epoch = holdings.Select(holding => holding.Epoch).DefaultIfEmpty().Max(),
+            Failover = FailoverOf(config, site, holdings, now),
             Newest = ToWire(newest),
             Consistent = ToWire(consistent),
             Sentence = primary?.Sentence ?? holdings.MaxBy(holding => holding.Epoch)?.Sentence ?? "no node of this site has reported yet",
@@ -53,6 +54,26 @@ internal static class StatusReport
             return line;
         }));
         return state;
+    }
+
+    // Of what the nodes' votes know, the latest word and the longest block.
+    private static FailoverState FailoverOf(MirrorConfig config, SiteConfig site, List<SiteHolding> holdings, DateTimeOffset now)
+    {
+        if (!site.AutomaticFailover)
+        {
+            var why = !config.Cluster.HasArbiter && site.Voters.Distinct().Count() < 3 ? $"{site.Voters.Count} voters cannot tell a dead primary from a cut line, 3 are needed" : "it is switched off in the configuration";
+            return new() { State = "off", Sentence = $"no automatic failover: {why}; mirror promote works" };
+        }
+
+        var order = holdings.Select(holding => holding.HeldBack?.Order).MaxBy(order => order?.Number ?? 0);
+        if (order is { Paused: true })
+        {
+            return new() { State = "paused", By = order.By, Reason = order.Reason, Sentence = $"automatic failover is paused by {order.By}{(order.Reason.Length > 0 ? $" ({order.Reason})" : "")}; mirror resume ends that" };
+        }
+
+        return holdings.Max(holding => holding.HeldBack?.BlockedUntil) is { } until && until > now
+            ? new() { State = "blocked", UntilUnixMs = until.ToUnixTimeMilliseconds(), Sentence = $"no second automatic failover for another {(until - now).TotalSeconds:F0} s; mirror resume acknowledges the last" }
+            : new() { State = "on", Sentence = "automatic failover is on" };
     }
 
     private static bool Reachable(ClusterSnapshot snapshot, string node) => snapshot.Members.TryGetValue(node, out var found) && found.Reachable;

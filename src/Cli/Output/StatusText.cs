@@ -19,6 +19,13 @@ internal static class StatusText
             ["newest"] = VersionText.Name(site.Newest),
             ["consistent"] = VersionText.Name(site.Consistent),
             ["sentence"] = site.Sentence,
+            ["failover"] = site.Failover is { } failover
+                ? new Fields
+                {
+                    ["state"] = failover.State, ["sentence"] = failover.Sentence, ["by"] = failover.By.Length == 0 ? null : failover.By, ["reason"] = failover.Reason.Length == 0 ? null : failover.Reason,
+                    ["until_unix_ms"] = failover.UntilUnixMs == 0 ? null : failover.UntilUnixMs,
+                }
+                : null,
             ["capture"] = CaptureText.ToJson(site.Capture),
             ["holdings"] = site.Holdings.Select(holding => new Fields
             {
@@ -63,6 +70,11 @@ internal static class StatusText
             }
 
             console.Write(table);
+            if (site.Failover is { State: not "on" } failover)
+            {
+                output.WriteLine(failover.Sentence);
+            }
+
             foreach (var line in site.Capture is null ? [] : CaptureText.Lines(site.Capture))
             {
                 output.WriteLine(line);

@@ -93,7 +93,11 @@ internal sealed class LockElection(SiteRules rules, HeldLock place, LockWays way
         }
 
         return ranked(
-            new(ways.Node, version, sight.Ballot(rules), known, TimeSpan.Zero, [.. seen.Of(rules.Site).Where(holding => holding.Node != ways.Node).Select(seen.ToNodeHolding)]), Now);
+            new(ways.Node, version, sight.Ballot(rules), known, TimeSpan.Zero, [.. seen.Of(rules.Site).Where(holding => holding.Node != ways.Node).Select(seen.ToNodeHolding)])
+            {
+                Behind = seen.BehindOf(rules.Site, ways.Node),
+            },
+            Now);
     }
 
     /// <summary>Null when the lock was not had after all.</summary>

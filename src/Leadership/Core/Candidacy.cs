@@ -24,7 +24,11 @@ public sealed record Verdict(Stand Stand, TimeSpan Until, string Sentence);
 /// <param name="NotBefore">Earliest time it makes sense to ask again, from the voters' last answers.</param>
 /// <param name="Holdings">What the other nodes of the site are said to hold.</param>
 public sealed record CandidateView(
-    string Node, Position Verified, VoterState? Ballot, ulong KnownEpoch, TimeSpan NotBefore, IReadOnlyList<NodeHolding> Holdings);
+    string Node, Position Verified, VoterState? Ballot, ulong KnownEpoch, TimeSpan NotBefore, IReadOnlyList<NodeHolding> Holdings)
+{
+    /// <summary>How much older its newest version is than the newest that any node is said to hold; zero when not known.</summary>
+    public TimeSpan Behind { get; init; }
+}
 
 /// <summary>
 /// Should this node stand for primary? Nothing here is a right: the voters decide. These rules only see to it that, of several nodes that could be appointed,
@@ -109,11 +113,16 @@ public static class Candidacy
             {
                 return No($"Automatic failover of site {rules.Site} is switched off; mirror promote works.");
             }
+
+            if (Exclusion(view, rules) is { } exclusion)
+            {
+                return No(exclusion);
+            }
         }
 
         // A last holder that came back would have asked already, for it need not wait; so it is no longer waited for.
         var better = view.Holdings
-            .Where(other => other.Reachable && other.Node != view.Node && other.Node != ballot?.Holder && rules.Nodes.Contains(other.Node))
+            .Where(other => other.Reachable && other.Node != view.Node && other.Node != ballot?.Holder && rules.Nodes.Contains(other.Node) && !rules.Never.Contains(other.Node))
             .Where(other => Precedes(other.Node, other.Verified, view, rules))
             .OrderByDescending(other => other.Verified)
             .ThenBy(other => Order(other.Node, rules))
@@ -133,6 +142,29 @@ public static class Candidacy
             _ => $"No primary of site {rules.Site} is known here; {view.Node} stands with {view.Verified}.",
         });
     }
+
+    // What would be lost for good reasons a person may accept, and no program: said here, before anybody is asked.
+    private static string? Exclusion(CandidateView view, SiteRules rules)
+    {
+        if (rules.Never.Contains(view.Node))
+        {
+            return $"{view.Node} is never to be appointed automatically (failover.never); mirror promote works.";
+        }
+
+        var newest = view.Holdings.Select(holding => holding.Verified).DefaultIfEmpty().Max();
+        if (rules.LagVersions > 0 && Missing(newest, view.Verified) is var missing && missing > (ulong)rules.LagVersions)
+        {
+            return $"{view.Node} holds {view.Verified} and lacks {missing} versions up to {newest}, {rules.LagVersions} may be lost by themselves (failover.lag-versions); mirror promote --allow-data-loss works.";
+        }
+
+        return rules.Lag > TimeSpan.Zero && view.Behind > rules.Lag
+            ? $"{view.Node} holds {view.Verified}, which is {Voter.Text(view.Behind)} older than {newest}, {Voter.Text(rules.Lag)} may be lost by themselves (failover.lag); mirror promote --allow-data-loss works."
+            : null;
+    }
+
+    /// <summary>How many versions lie between two; of another epoch at least so many.</summary>
+    internal static ulong Missing(Position newest, Position held) =>
+        newest <= held ? 0 : newest.Epoch == held.Epoch ? newest.Sequence - held.Sequence : newest.Sequence;
 
     private static bool WasLast(CandidateView view) =>
         view.Ballot is { Epoch: > 0 } ballot && ballot.Holder == view.Node && ballot.Epoch >= view.KnownEpoch;

@@ -8,6 +8,18 @@ namespace Mirror.Leadership.Core;
 public sealed record SiteRules(
     string Site, string Primary, IReadOnlyList<string> Nodes, IReadOnlyList<string> Voters, bool AutomaticFailover, TimeSpan Lease)
 {
+    /// <summary>So long after an automatic failover there is no second one, unless an operator has acknowledged the first.</summary>
+    public TimeSpan Block { get; init; }
+
+    /// <summary>Nodes that are never appointed automatically; <see cref="Nodes"/> is the order of preference of the others.</summary>
+    public IReadOnlyList<string> Never { get; init; } = [];
+
+    /// <summary>How many versions a node may lack and still be appointed automatically; 0 for any number.</summary>
+    public int LagVersions { get; init; }
+
+    /// <summary>How much older its newest version may be; zero for any age.</summary>
+    public TimeSpan Lag { get; init; }
+
     private static readonly TimeSpan LeastMargin = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A lock outside of the cluster decides, and not the voters. It remembers which version is consistent, and whoever lacks that does not take it.</summary>

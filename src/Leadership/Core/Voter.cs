@@ -17,6 +17,13 @@ public static class Voter
     /// <param name="own">Newest version this voter itself holds verified; default for one that holds no site.</param>
     public static VoterStep<GrantAnswer> Ask(VoterState state, SiteRules rules, GrantAsk ask, Position own, TimeSpan now)
     {
+        state = ask.Order.Number > state.Order.Number ? state with { Order = ask.Order } : state;
+        var step = Judge(state, rules, ask, own, now);
+        return step with { Answer = step.Answer with { Order = state.Order } };
+    }
+
+    private static VoterStep<GrantAnswer> Judge(VoterState state, SiteRules rules, GrantAsk ask, Position own, TimeSpan now)
+    {
         if (!rules.Nodes.Contains(ask.Candidate))
         {
             return Refuse(state, $"{ask.Candidate} is not among the nodes of site {rules.Site} in this voter's configuration.");
@@ -36,7 +43,8 @@ public static class Voter
     }
 
     /// <summary>The holder gives its epoch back; with a successor, only that node can be granted the next one for one lease.</summary>
-    public static VoterStep<ReturnAnswer> GiveBack(VoterState state, SiteRules rules, ulong epoch, string holder, string? successor, TimeSpan now)
+    public static VoterStep<ReturnAnswer> GiveBack(
+        VoterState state, SiteRules rules, ulong epoch, string holder, string? successor, TimeSpan now, Leaving how = Leaving.NotWon)
     {
         if (epoch == 0 || epoch != state.Epoch || holder != state.Holder)
         {
@@ -54,8 +62,23 @@ public static class Voter
         }
 
         var until = successor is null ? now : now + rules.Lease;
-        var next = state with { GivenBack = true, Successor = successor, Promised = rules.Lease, Until = until };
+        // What was not won was no failover; but one that was before goes on holding back the next.
+        var isForgotten = how == Leaving.InOrder || (how == Leaving.NotWon && state.FailedOverIn == epoch);
+        var next = state with { GivenBack = true, Successor = successor, Promised = rules.Lease, Until = until, FailedOverIn = isForgotten ? 0 : state.FailedOverIn, NotWon = how == Leaving.NotWon };
         return new(new(true, successor is null ? $"Epoch {epoch} is given back." : $"Epoch {epoch} is given back, the next is kept for {successor}."), next, true);
+    }
+
+    /// <summary>An operator's word. A later one than this voter knows counts, whatever order they come in.</summary>
+    public static VoterStep<ReturnAnswer> Hear(VoterState state, SiteRules rules, FailoverOrder order)
+    {
+        if (order == state.Order)
+        {
+            return new(new(true, "Known already."), state, false);
+        }
+
+        return order.Number > state.Order.Number
+            ? new(new(true, order.Paused ? $"Automatic failover of site {rules.Site} is paused." : $"Automatic failover of site {rules.Site} goes on."), state with { Order = order }, true)
+            : new(new(false, $"A later word is known: number {state.Order.Number}, of {state.Order.By}."), state, false);
     }
 
     /// <summary>
@@ -96,7 +119,13 @@ public static class Voter
         // Even when the promise had run out: nobody was granted a later epoch since, or this would not be the highest.
         var until = now + rules.Lease;
         var next = state with { Until = until > state.Until ? until : state.Until };
-        return new(new(true, state.Epoch, state.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} of {ask.Candidate} is renewed."), next, false);
+
+        // What is long past holds nothing back any more: also not after a restart, from which on it would count in full.
+        var isCalm = state.FailedOverIn > 0 && now >= state.CalmAt;
+        next = isCalm ? next with { FailedOverIn = 0 } : next;
+        var isNews = state.Primary != ask.Candidate;
+        next = isNews ? next with { Primary = ask.Candidate } : next;
+        return new(new(true, state.Epoch, state.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} of {ask.Candidate} is renewed."), next, isCalm || isNews);
     }
 
     private static VoterStep<GrantAnswer> Grant(VoterState state, SiteRules rules, GrantAsk ask, Position own, TimeSpan now)
@@ -132,8 +161,52 @@ public static class Voter
             return Refuse(state, $"{ask.Candidate} has {ask.Verified}, this voter holds {own}, which is newer.");
         }
 
-        var next = new VoterState(ask.Epoch, ask.Candidate, false, null, rules.Lease, now + rules.Lease);
+        var isFailover = IsFailover(state, rules, ask, now);
+        if (isFailover && Objection(state, rules, ask, now) is { } objection)
+        {
+            return Refuse(state, objection, state.IsBlocked(now) && !state.Order.Paused ? state.CalmAt - now : TimeSpan.Zero);
+        }
+
+        var next = new VoterState(ask.Epoch, ask.Candidate, false, null, rules.Lease, now + rules.Lease)
+        {
+            FailedOverIn = isFailover ? ask.Epoch : IsMoved(state, ask, now) ? 0 : state.FailedOverIn,
+            CalmAt = isFailover ? now + rules.Block : state.CalmAt,
+            Order = state.Order,
+            Primary = ask.Renewal ? ask.Candidate : state.Primary,
+        };
         return new(new(true, next.Epoch, next.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} is granted to {ask.Candidate}."), next, true);
+    }
+
+    /// <summary>Not the first reign, not one that was won elsewhere, not the primary itself again, and not what people wanted.</summary>
+    private static bool IsFailover(VoterState state, SiteRules rules, GrantAsk ask, TimeSpan now)
+    {
+        if (ask.Renewal || IsMoved(state, ask, now))
+        {
+            return false;
+        }
+
+        // Without memory it only knows who was to be the first.
+        var primary = state.Primary ?? state.Holder ?? rules.Primary;
+        return ask.Candidate != primary || (state.Epoch > 0 && ask.Candidate != state.Holder && !state.NotWon);
+    }
+
+    private static bool IsMoved(VoterState state, GrantAsk ask, TimeSpan now) => ask.Commanded || (state.IsReserved(now) && ask.Candidate == state.Successor);
+
+    private static string? Objection(VoterState state, SiteRules rules, GrantAsk ask, TimeSpan now)
+    {
+        if (state.Order is { Paused: true } pause)
+        {
+            return $"Automatic failover of site {rules.Site} is paused by {pause.By}{(pause.Reason.Length > 0 ? $" ({pause.Reason})" : "")}; mirror resume ends that, mirror promote moves the site.";
+        }
+
+        if (rules.Never.Contains(ask.Candidate))
+        {
+            return $"{ask.Candidate} is never to be appointed automatically (failover.never); mirror promote works.";
+        }
+
+        return state.IsBlocked(now)
+            ? $"{state.Primary ?? state.Holder} took over from another node in epoch {state.FailedOverIn}, and for another {Text(state.CalmAt - now)} there is no second automatic failover (failover.block); mirror resume acknowledges the first."
+            : null;
     }
 
     private static VoterStep<GrantAnswer> Refuse(VoterState state, string reason, TimeSpan wait = default) =>

@@ -9,6 +9,21 @@ namespace Mirror.Leadership.Core;
 /// <param name="Until">Monotonic time at which the promise (to the holder, or to the successor) ends. Not kept: after a restart it is counted anew, in full.</param>
 public sealed record VoterState(ulong Epoch, string? Holder, bool GivenBack, string? Successor, TimeSpan Promised, TimeSpan Until)
 {
+    /// <summary>The node that was last known to have won an epoch: it renewed one. Whoever was granted one and did not win it was never primary.</summary>
+    public string? Primary { get; init; }
+
+    /// <summary>Given back because it was not won: <see cref="Primary"/> still is what it was. While false, <see cref="Holder"/> may have won without this voter having heard more.</summary>
+    public bool NotWon { get; init; }
+
+    /// <summary>The epoch it granted in the last automatic failover: to another node than the primary before, and nobody had asked for it. 0 when that is long past, was not won, or people moved the site since.</summary>
+    public ulong FailedOverIn { get; init; }
+
+    /// <summary>Monotonic time until which this voter takes part in no further automatic failover. Not kept: after a restart it is counted anew, in full.</summary>
+    public TimeSpan CalmAt { get; init; }
+
+    /// <summary>What operators said last, as far as this voter was told.</summary>
+    public FailoverOrder Order { get; init; } = FailoverOrder.None;
+
     /// <summary>
     /// A voter without memory. It may be new, or may have lost its disk, and then its promises are still believed elsewhere: so it waits one lease before it
     /// grants anything but epoch 1.
@@ -18,13 +33,22 @@ public sealed record VoterState(ulong Epoch, string? Holder, bool GivenBack, str
     /// <summary>Back from disk: how much of the last promise had run is unknown, so all of it is kept once more.</summary>
     public VoterState Restarted(SiteRules rules, TimeSpan now)
     {
-        if (GivenBack && Successor is null)
+        var calm = FailedOverIn > 0 ? now + rules.Block : now;
+        if (Epoch == 0)
         {
-            return this with { Until = now };
+            return Fresh(rules, now) with { Order = Order };
         }
 
-        return this with { Until = now + (Promised > rules.Lease ? Promised : rules.Lease) };
+        if (GivenBack && Successor is null)
+        {
+            return this with { Until = now, CalmAt = calm };
+        }
+
+        return this with { Until = now + (Promised > rules.Lease ? Promised : rules.Lease), CalmAt = calm };
     }
+
+    /// <summary>True while no further automatic failover may follow the last one.</summary>
+    public bool IsBlocked(TimeSpan now) => now < CalmAt && FailedOverIn > Order.Acknowledged;
 
     /// <summary>True while the promise to the holder binds this voter.</summary>
     public bool IsBoundToHolder(TimeSpan now) => Epoch > 0 && !GivenBack && now < Until;
@@ -37,14 +61,38 @@ public sealed record VoterState(ulong Epoch, string? Holder, bool GivenBack, str
 /// <param name="Verified">Newest version the candidate holds applied and checked.</param>
 /// <param name="Lease">How long the candidate will believe in the promise.</param>
 /// <param name="Renewal">The candidate holds the epoch already, by a majority.</param>
-public sealed record GrantAsk(ulong Epoch, string Candidate, Position Verified, TimeSpan Lease, bool Renewal);
+public sealed record GrantAsk(ulong Epoch, string Candidate, Position Verified, TimeSpan Lease, bool Renewal)
+{
+    /// <summary>An operator wants it, so the rules of automatic failover are not asked.</summary>
+    public bool Commanded { get; init; }
+
+    /// <summary>What operators said last, as far as the candidate knows: a voter that knows less goes by it.</summary>
+    public FailoverOrder Order { get; init; } = FailoverOrder.None;
+}
 
 /// <param name="Wait">When refused for now only: how long until the answer may be another. Zero when time alone changes nothing.</param>
 /// <param name="Reason">One sentence.</param>
-public sealed record GrantAnswer(bool Granted, ulong HighestEpoch, string? Holder, TimeSpan Wait, string Reason);
+public sealed record GrantAnswer(bool Granted, ulong HighestEpoch, string? Holder, TimeSpan Wait, string Reason)
+{
+    /// <summary>What operators said last, as far as the voter knows. A candidate that did not know asks again with it: who was told of a pause may not be who knows the last primary.</summary>
+    public FailoverOrder Order { get; init; } = FailoverOrder.None;
+}
 
 public sealed record ReturnAnswer(bool Accepted, string Reason);
 
 /// <summary>What a voter says and what it is from then on.</summary>
 /// <param name="MustPersist">The new state must be safe on disk before the answer leaves.</param>
 public sealed record VoterStep<TAnswer>(TAnswer Answer, VoterState State, bool MustPersist);
+
+/// <summary>How an epoch comes to be given back.</summary>
+public enum Leaving
+{
+    /// <summary>It was asked for, and not won.</summary>
+    NotWon,
+
+    /// <summary>The holder reigned, and leaves of its own will: whoever follows makes no second failover of the first.</summary>
+    InOrder,
+
+    /// <summary>The holder died, and its guard says so.</summary>
+    Died,
+}

@@ -36,7 +36,13 @@ public sealed record SiteHolding(
 
     /// <summary>The newest version that this node had an arbiter remember as consistent; default where votes decide, and for who never was primary.</summary>
     public Position Consistent { get; init; }
+
+    /// <summary>What the node's own vote knows of what holds automatic failover back; null when it has none.</summary>
+    public HeldBack? HeldBack { get; init; }
 }
+
+/// <param name="BlockedUntil">By the node's clock: until then its vote takes part in no further automatic failover; null when nothing holds it back.</param>
+public sealed record HeldBack(FailoverOrder Order, DateTimeOffset? BlockedUntil);
 
 public sealed record ClusterMember(string Name, string Kind, string Address, bool Reachable, string State);
 
@@ -59,6 +65,14 @@ public sealed record ClusterSnapshot(IReadOnlyDictionary<string, ClusterMember> 
     public Position LatestConsistent(SiteRules rules) => rules.HasArbiter
         ? Of(rules.Site).Select(static holding => holding.Consistent).DefaultIfEmpty().Max()
         : Consistency.Latest(Of(rules.Site).Select(ToNodeHolding), rules);
+
+    /// <summary>How much older a node's newest version is than the newest that any node is said to hold, by when they were captured; zero when not known.</summary>
+    public TimeSpan BehindOf(string site, string node)
+    {
+        var newest = Of(site).MaxBy(holding => holding.Verified);
+        var own = Of(site).FirstOrDefault(holding => holding.Node == node);
+        return newest?.NewestTime - own?.NewestTime is { } behind && behind > TimeSpan.Zero && newest!.Verified > own!.Verified ? behind : TimeSpan.Zero;
+    }
 
     internal NodeHolding ToNodeHolding(SiteHolding holding) =>
         new(holding.Node, holding.Verified, holding.Base, Members.TryGetValue(holding.Node, out var member) && member.Reachable)

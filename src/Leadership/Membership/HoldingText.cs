@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mirror.Leadership.Core;
+using Mirror.Leadership.Voting;
 
 namespace Mirror.Leadership.Membership;
 
@@ -16,7 +17,9 @@ internal static partial class HoldingText
         new Text(
             holding.Site, holding.Node, (int)holding.Role, holding.Epoch, Pair(holding.Stored), Pair(holding.Verified), Pair(holding.Warm), Pair(holding.Base),
             holding.AppAddress, holding.NewestTime?.UtcTicks, Cut(holding.Sentence, LongestSentence), [.. holding.ProcessIds.Take(MostProcesses)],
-            holding.IsProtected ? null : true, holding.Consistent == default ? null : Pair(holding.Consistent)),
+            holding.IsProtected ? null : true, holding.Consistent == default ? null : Pair(holding.Consistent),
+            holding.HeldBack?.Order is { Number: > 0 } order ? new Word(order.Number, order.Paused, order.Acknowledged, OrderText.Cut(order.By, OrderText.LongestName), OrderText.Cut(order.Reason, OrderText.LongestReason)) : null,
+            holding.HeldBack?.BlockedUntil?.UtcTicks),
         HoldingFormat.Default.Text);
 
     /// <summary>Null when the text is no holding of that node and site.</summary>
@@ -43,12 +46,22 @@ internal static partial class HoldingText
                 Base = from,
                 IsProtected = read.Unprotected != true,
                 Consistent = consistent,
+                HeldBack = HeldBackOf(read),
             };
         }
         catch (JsonException)
         {
             return null;
         }
+    }
+
+    private static HeldBack? HeldBackOf(Text read)
+    {
+        DateTimeOffset? until = read.Blocked is { } ticks and >= 0 && ticks <= DateTimeOffset.MaxValue.Ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
+        var order = read.Order is { } word
+            ? new FailoverOrder(word.Number, word.Paused, word.Acknowledged, Cut(word.By ?? "", OrderText.LongestName), Cut(word.Reason ?? "", OrderText.LongestReason))
+            : FailoverOrder.None;
+        return order.Number > 0 || until is not null ? new(order, until) : null;
     }
 
     private static ulong[] Pair(Position position) => [position.Epoch, position.Sequence];
@@ -59,7 +72,9 @@ internal static partial class HoldingText
 
     internal sealed record Text(
         string? Site, string? Node, int Role, ulong Epoch, ulong[]? Stored, ulong[]? Verified, ulong[]? Warm, ulong[]? Base, string? App, long? Time, string? Sentence, int[]? Pids,
-        bool? Unprotected, ulong[]? Consistent);
+        bool? Unprotected, ulong[]? Consistent, Word? Order, long? Blocked);
+
+    internal sealed record Word(ulong Number, bool Paused, ulong Acknowledged, string? By, string? Reason);
 
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
     [JsonSerializable(typeof(Text))]

@@ -43,7 +43,7 @@ internal sealed class Election(
             Say(turn, verdict.Sentence);
             if (verdict.Stand == Stand.Now)
             {
-                if (await StandAsync(verified, turn, cancellation) is { } lease)
+                if (await StandAsync(verified, turn, false, cancellation) is { } lease)
                 {
                     return lease;
                 }
@@ -64,7 +64,7 @@ internal sealed class Election(
         while (true)
         {
             var changed = own?.Changed;
-            if (await StandAsync(verified, turn, cancellation) is { } lease)
+            if (await StandAsync(verified, turn, true, cancellation) is { } lease)
             {
                 return lease;
             }
@@ -73,11 +73,11 @@ internal sealed class Election(
         }
     }
 
-    private async Task<Lease?> StandAsync(Func<Position> verified, Turn turn, CancellationToken cancellation)
+    private async Task<Lease?> StandAsync(Func<Position> verified, Turn turn, bool commanded, CancellationToken cancellation)
     {
         var version = verified();
         var epoch = Math.Max(Math.Max(KnownEpoch(catalogue.Current, version), own?.Ballot?.Epoch ?? 0), Math.Max(turn.HeardEpoch, asked)) + 1;
-        var ask = new GrantAsk(epoch, node, version, rules.Lease, false);
+        var ask = new GrantAsk(epoch, node, version, rules.Lease, false) { Commanded = commanded, Order = Word(turn) };
         var probe = await Poll.TakeAsync(rules, ask, true, voters, time, cancellation);
         if (!probe.IsWon)
         {
@@ -108,7 +108,7 @@ internal sealed class Election(
         var epoch = poll.Ask.Epoch;
         var granted = poll.Replies.Where(reply => reply.Answer is { Granted: true }).Select(reply => reply.Voter).ToList();
         var clock = granted.Aggregate(LeaseClock.Unheld(rules), (current, voter) => current.Promised(voter, poll.AskedAt, Now));
-        if (!clock.IsHeld(Now))
+        if (!clock.IsHeld(Now) || poll.Later is not null)
         {
             Lose(turn, poll);
             return null;
@@ -127,17 +127,23 @@ internal sealed class Election(
     private void Lose(Turn turn, Poll poll)
     {
         turn.HeardEpoch = Math.Max(turn.HeardEpoch, poll.HighestEpoch);
+        turn.Order = poll.Later ?? turn.Order;
         var patience = poll.Patience(rules.Lease / 8);
         turn.NotBefore = Now + (patience > ShortestPause ? patience : ShortestPause);
         Say(turn, $"{node} can't be appointed in epoch {poll.Ask.Epoch}: {poll.Granted} of {rules.Voters.Count} voters agree, {rules.Majority} are needed. {poll.Refusals}");
     }
 
     /// <summary>An epoch that was asked for and not won is given back to all: also to those whose answer was not waited for.</summary>
-    private Task WithdrawAsync(ulong epoch) => VotedLease.GiveBackToAsync(voters, rules, epoch, node, null, time, CancellationToken.None);
+    private Task WithdrawAsync(ulong epoch) => VotedLease.GiveBackToAsync(voters, rules, new(epoch, node, null, Leaving.NotWon), time, CancellationToken.None);
+
+    private FailoverOrder Word(Turn turn) => own?.Order is { } known && known.Number > turn.Order.Number ? known : turn.Order;
 
     private CandidateView View(ClusterSnapshot seen, Position version, Turn turn) => new(
         node, version, own?.Ballot, KnownEpoch(seen, version), turn.NotBefore,
-        [.. seen.Of(rules.Site).Where(holding => holding.Node != node).Select(seen.ToNodeHolding)]);
+        [.. seen.Of(rules.Site).Where(holding => holding.Node != node).Select(seen.ToNodeHolding)])
+    {
+        Behind = seen.BehindOf(rules.Site, node),
+    };
 
     private ulong KnownEpoch(ClusterSnapshot seen, Position version) =>
         Math.Max(Math.Max(gate.Highest(rules.Site), version.Epoch), seen.Of(rules.Site).Select(holding => holding.Epoch).DefaultIfEmpty().Max());
@@ -186,6 +192,7 @@ internal sealed class Election(
         public Action<string> Decided { get; } = decided;
         public TimeSpan NotBefore { get; set; } = notBefore;
         public ulong HeardEpoch { get; set; }
+        public FailoverOrder Order { get; set; } = FailoverOrder.None;
         public string? Said { get; set; }
     }
 }

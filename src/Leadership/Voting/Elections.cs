@@ -10,6 +10,8 @@ namespace Mirror.Leadership.Voting;
 public sealed class Elections
 {
     private readonly Dictionary<string, IElection> bySite = [];
+    private readonly Dictionary<string, Operators> operators = [];
+    private readonly TimeProvider clock;
     private readonly string self;
 
     private readonly bool votes = true;
@@ -21,6 +23,7 @@ public sealed class Elections
         ILoggerFactory logs, Func<SiteRules, IElection>? arbiter = null)
     {
         self = member.Name;
+        clock = time;
         var log = logs.CreateLogger("Mirror.Leadership.Voting");
         var voters = new Dictionary<string, SiteVoter>();
         foreach (var site in config.Sites.Values)
@@ -43,7 +46,9 @@ public sealed class Elections
             IVoterLink LinkTo(string voter) =>
                 own is not null && voter == member.Name ? new LocalVoter(voter, own) : new RemoteVoter(voter, site.Name, () => channels.To(voter));
 
-            bySite[site.Name] = new Election(rules, member.Name, own, [.. rules.Voters.Select(LinkTo)], catalogue, gate, time, log);
+            IReadOnlyList<IVoterLink> links = [.. rules.Voters.Select(LinkTo)];
+            bySite[site.Name] = new Election(rules, member.Name, own, links, catalogue, gate, time, log);
+            operators[site.Name] = new Operators(rules, links, time);
         }
 
         Own = new OwnVoters(voters);
@@ -67,7 +72,42 @@ public sealed class Elections
         }
     }
 
+    /// <summary>Tells the voters of a site what an operator says of automatic failover; null where nobody votes.</summary>
+    public Operators? OperatorsOf(string site) => operators.GetValueOrDefault(site);
+
+    /// <summary>What this member's own vote knows of what holds automatic failover back; null for a member without one.</summary>
+    public HeldBack? HeldBack(string site)
+    {
+        if (Own.Of(site)?.Ballot is not { } ballot)
+        {
+            return null;
+        }
+
+        var now = clock.GetElapsedTime(0);
+        return new(ballot.Order, ballot.IsBlocked(now) ? clock.GetUtcNow() + (ballot.CalmAt - now) : null);
+    }
+
+    /// <summary>Operators' words that others know by now: a voter that was down, or cut off, when they were said hears them so.</summary>
+    internal void Hear(ClusterSnapshot seen)
+    {
+        foreach (var site in bySite.Keys)
+        {
+            var latest = seen.Of(site).Select(holding => holding.HeldBack?.Order).MaxBy(order => order?.Number ?? 0);
+            if (latest is not null && Own.Of(site) is { Order: { } known } voter && latest.Number > known.Number)
+            {
+                voter.Hear(latest);
+            }
+        }
+    }
+
     /// <summary>What the configuration says of a site, in the core's terms.</summary>
     public static SiteRules RulesOf(SiteConfig site, ClusterConfig cluster) =>
-        new(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, cluster.Lease) { HasArbiter = cluster.HasArbiter };
+        new(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, cluster.Lease)
+        {
+            HasArbiter = cluster.HasArbiter,
+            Block = site.Failover.Block,
+            Never = site.Failover.Never,
+            LagVersions = site.Failover.LagVersions,
+            Lag = site.Failover.Lag,
+        };
 }

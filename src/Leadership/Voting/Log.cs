@@ -36,4 +36,7 @@ internal static partial class Log
 
     [LoggerMessage(2011, LogLevel.Information, "Site {Site}: epoch {Epoch} was this node's before it was started again, and nothing of then runs any more: its own vote is free", EventName = "OwnPromiseOver")]
     public static partial void Reborn(ILogger logger, string site, ulong epoch);
+
+    [LoggerMessage(2012, LogLevel.Warning, "Site {Site}: automatic failover is {What} by {By} {Reason}", EventName = "FailoverOrdered")]
+    public static partial void Ordered(ILogger logger, string site, string what, string by, string reason);
 }

@@ -7,7 +7,10 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
 {
     public int Granted => Replies.Count(reply => reply.Answer is { Granted: true });
 
-    public bool IsWon => Granted >= Rules.Majority;
+    public bool IsWon => Granted >= Rules.Majority && Later is null;
+
+    /// <summary>An operator's word that a voter knows and the candidate did not; null when there is none.</summary>
+    public FailoverOrder? Later => Replies.Select(reply => reply.Answer?.Order).Where(order => order?.Number > Ask.Order.Number).MaxBy(order => order!.Number);
 
     public ulong HighestEpoch => Replies.Max(reply => reply.Answer?.HighestEpoch) ?? 0;
 

@@ -121,8 +121,7 @@ internal sealed class SiteVoter
         }
     }
 
-    /// <param name="lastWill">The guard of the holder says it, which has died.</param>
-    public ReturnAnswer GiveBack(ulong epoch, string holder, string? successor, bool lastWill = false)
+    public ReturnAnswer GiveBack(GiveBack back)
     {
         lock (guard)
         {
@@ -131,15 +130,49 @@ internal sealed class SiteVoter
                 return new(false, abstains);
             }
 
-            var step = Voter.GiveBack(state, rules, epoch, holder, successor, Now);
+            var step = Voter.GiveBack(state, rules, back.Epoch, back.Holder, back.Successor, Now, back.How);
             if (Adopt_NeedsLock(step) is { } trouble)
             {
                 return new(false, trouble);
             }
 
-            if (lastWill && step.MustPersist)
+            if (back.How == Leaving.Died && step.MustPersist)
             {
-                Log.LastWill(log, rules.Site, holder, epoch);
+                Log.LastWill(log, rules.Site, back.Holder, back.Epoch);
+            }
+
+            return step.Answer;
+        }
+    }
+
+    /// <summary>What operators said last, as far as this voter was told; null when it abstains.</summary>
+    public FailoverOrder? Order => Ballot?.Order;
+
+    /// <param name="order">Null: only say what is known.</param>
+    public OrderReply Answer(string name, FailoverOrder? order)
+    {
+        var answer = order is null ? new ReturnAnswer(true, "") : Hear(order);
+        return new(name, answer.Accepted && abstains is null, Order, Ballot?.Epoch ?? 0, answer.Reason.Length > 0 ? answer.Reason : abstains ?? "");
+    }
+
+    public ReturnAnswer Hear(FailoverOrder order)
+    {
+        lock (guard)
+        {
+            if (abstains is not null)
+            {
+                return new(false, abstains);
+            }
+
+            var step = Voter.Hear(state, rules, order);
+            if (Adopt_NeedsLock(step) is { } trouble)
+            {
+                return new(false, trouble);
+            }
+
+            if (step.MustPersist)
+            {
+                Log.Ordered(log, rules.Site, order.Paused ? "paused" : "resumed", order.By, order.Reason);
             }
 
             return step.Answer;
@@ -165,7 +198,11 @@ internal sealed class SiteVoter
         }
 
         state = step.State;
-        Log.Voted(log, rules.Site, state.Epoch, state.Holder!, state.GivenBack, state.Successor);
+        if (state.Holder is { } holder)
+        {
+            Log.Voted(log, rules.Site, state.Epoch, holder, state.GivenBack, state.Successor);
+        }
+
         var signal = changed;
         changed = NewSignal();
         signal.SetResult();

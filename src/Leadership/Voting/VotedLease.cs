@@ -72,7 +72,7 @@ internal sealed class VotedLease : ILeaseKeeper
     public async Task GiveBackAsync(string? successor, CancellationToken cancellation)
     {
         await EndAsync(null);
-        var answers = await GiveBackToAsync(voters, rules, epoch, holder, successor, time, cancellation);
+        var answers = await GiveBackToAsync(voters, rules, new(epoch, holder, successor, Leaving.InOrder), time, cancellation);
         Log.GivenBack(log, rules.Site, epoch, answers.Count(answer => answer.Accepted), voters.Count, successor);
     }
 
@@ -80,11 +80,11 @@ internal sealed class VotedLease : ILeaseKeeper
 
     /// <summary>Tells voters that the epoch will not be used; those that don't hear it keep their promise to its end.</summary>
     internal static async Task<ReturnAnswer[]> GiveBackToAsync(
-        IEnumerable<IVoterLink> voters, SiteRules rules, ulong epoch, string holder, string? successor, TimeProvider time, CancellationToken cancellation)
+        IEnumerable<IVoterLink> voters, SiteRules rules, GiveBack back, TimeProvider time, CancellationToken cancellation)
     {
         using var limit = new CancellationTokenSource(rules.Lease / 4, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
-        return await Task.WhenAll(voters.Select(voter => voter.GiveBackAsync(epoch, holder, successor, both.Token)));
+        return await Task.WhenAll(voters.Select(voter => voter.GiveBackAsync(back, both.Token)));
     }
 
     private async Task RenewAsync(IVoterLink voter, CancellationToken cancellation)

@@ -13,8 +13,17 @@ internal interface IVoterLink
 
     Task<VoterReply> AskAsync(GrantAsk ask, bool probe, CancellationToken cancellation);
 
-    Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation);
+    Task<ReturnAnswer> GiveBackAsync(GiveBack back, CancellationToken cancellation);
+
+    /// <param name="order">Null: only say what is known.</param>
+    Task<OrderReply> HearAsync(FailoverOrder? order, CancellationToken cancellation);
 }
+
+internal sealed record GiveBack(ulong Epoch, string Holder, string? Successor, Leaving How);
+
+/// <param name="Known">What the voter knows from now on; null when it did not answer, or abstains.</param>
+/// <param name="Epoch">The highest it granted.</param>
+internal sealed record OrderReply(string Voter, bool Accepted, FailoverOrder? Known, ulong Epoch, string Reason);
 
 /// <param name="Answer">Null when the voter did not answer; <paramref name="Trouble"/> says why.</param>
 internal sealed record VoterReply(string Voter, GrantAnswer? Answer, string? Trouble)
@@ -30,8 +39,10 @@ internal sealed class LocalVoter(string name, SiteVoter voter) : IVoterLink
     public Task<VoterReply> AskAsync(GrantAsk ask, bool probe, CancellationToken cancellation) =>
         Task.Run(() => new VoterReply(name, voter.Ask(ask, probe), null), CancellationToken.None);
 
-    public Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation) =>
-        Task.Run(() => voter.GiveBack(epoch, holder, successor), CancellationToken.None);
+    public Task<ReturnAnswer> GiveBackAsync(GiveBack back, CancellationToken cancellation) =>
+        Task.Run(() => voter.GiveBack(back), CancellationToken.None);
+
+    public Task<OrderReply> HearAsync(FailoverOrder? order, CancellationToken cancellation) => Task.Run(() => voter.Answer(name, order), CancellationToken.None);
 }
 
 /// <summary>A voter on another member, over the Voting service. The caller's token carries the time limit.</summary>
@@ -53,12 +64,17 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
             LeaseMs = (uint)Math.Ceiling(ask.Lease.TotalMilliseconds),
             Renewal = ask.Renewal,
             Probe = probe,
+            Commanded = ask.Commanded,
+            Order = ask.Order.Number > 0 ? OrderText.ToWire(ask.Order) : null,
         };
         try
         {
             var reply = await new VotingWire.VotingClient(channel()).RequestGrantAsync(request, cancellationToken: cancellation);
             var holder = reply.Holder.Length == 0 ? null : reply.Holder;
-            return new(name, new(reply.Granted, reply.HighestEpoch, holder, TimeSpan.FromMilliseconds(reply.WaitMs), Cut(reply.Reason)), null);
+            return new(name, new(reply.Granted, reply.HighestEpoch, holder, TimeSpan.FromMilliseconds(reply.WaitMs), Cut(reply.Reason))
+            {
+                Order = OrderText.FromWire(reply.Order) ?? FailoverOrder.None,
+            }, null);
         }
         catch (RpcException failure)
         {
@@ -70,9 +86,27 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
         }
     }
 
-    public async Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation)
+    public async Task<OrderReply> HearAsync(FailoverOrder? order, CancellationToken cancellation)
     {
-        var request = new GiveBackRequest { Site = site, Epoch = epoch, Holder = holder, Successor = successor ?? "" };
+        try
+        {
+            var reply = await new VotingWire.VotingClient(channel()).HearOrderAsync(
+                new OrderRequest { Site = site, Order = order is null ? null : OrderText.ToWire(order) }, cancellationToken: cancellation);
+            return new(name, reply.Accepted, OrderText.FromWire(reply.Known), reply.HighestEpoch, Cut(reply.Reason));
+        }
+        catch (RpcException failure)
+        {
+            return new(name, false, null, 0, Cut($"It does not answer ({failure.StatusCode}: {failure.Status.Detail})."));
+        }
+        catch (OperationCanceledException)
+        {
+            return new(name, false, null, 0, "It does not answer (not in time).");
+        }
+    }
+
+    public async Task<ReturnAnswer> GiveBackAsync(GiveBack back, CancellationToken cancellation)
+    {
+        var request = new GiveBackRequest { Site = site, Epoch = back.Epoch, Holder = back.Holder, Successor = back.Successor ?? "", InOrder = back.How == Leaving.InOrder };
         try
         {
             var reply = await new VotingWire.VotingClient(channel()).GiveBackAsync(request, cancellationToken: cancellation);

@@ -17,7 +17,7 @@ internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
         }
 
         var verified = new Position(request.Verified?.Epoch ?? 0, request.Verified?.Sequence ?? 0);
-        var ask = new GrantAsk(request.Epoch, request.Candidate, verified, TimeSpan.FromMilliseconds(request.LeaseMs), request.Renewal);
+        var ask = new GrantAsk(request.Epoch, request.Candidate, verified, TimeSpan.FromMilliseconds(request.LeaseMs), request.Renewal) { Commanded = request.Commanded, Order = OrderText.FromWire(request.Order) ?? FailoverOrder.None };
         var answer = voter!.Ask(ask, request.Probe);
         return Task.FromResult(new GrantReply
         {
@@ -25,6 +25,7 @@ internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
             HighestEpoch = answer.HighestEpoch,
             Holder = answer.Holder ?? "",
             Reason = answer.Reason,
+            Order = answer.Order.Number > 0 ? OrderText.ToWire(answer.Order) : null,
             WaitMs = (uint)Math.Ceiling(Math.Max(0, answer.Wait.TotalMilliseconds)),
         });
     }
@@ -36,8 +37,29 @@ internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
             return Task.FromResult(new GiveBackReply { Reason = refusal });
         }
 
-        var answer = voter!.GiveBack(request.Epoch, request.Holder, request.Successor.Length == 0 ? null : request.Successor, request.LastWill);
+        var how = request.LastWill ? Leaving.Died : request.InOrder ? Leaving.InOrder : Leaving.NotWon;
+        var answer = voter!.GiveBack(new(request.Epoch, request.Holder, request.Successor.Length == 0 ? null : request.Successor, how));
         return Task.FromResult(new GiveBackReply { Accepted = answer.Accepted, Reason = answer.Reason });
+    }
+
+    public override Task<OrderAnswer> HearOrder(OrderRequest request, ServerCallContext context)
+    {
+        var caller = Callers.CallerOf(context);
+        if (!caller.IsLocal && caller.Kind is not ("admin" or "node"))
+        {
+            return Task.FromResult(new OrderAnswer { Reason = $"{caller.Name} is a {caller.Kind}; operators speak through a node, or with the admin's certificate." });
+        }
+
+        if (voters.Of(request.Site) is not { } voter)
+        {
+            return Task.FromResult(new OrderAnswer { Reason = "This member is no voter for that site." });
+        }
+
+        var reply = voter.Answer("", OrderText.FromWire(request.Order));
+        return Task.FromResult(new OrderAnswer
+        {
+            Accepted = reply.Accepted, Known = reply.Known is { } known ? OrderText.ToWire(known) : null, HighestEpoch = reply.Epoch, Reason = reply.Reason,
+        });
     }
 
     private string? Refusal(string claimed, string site, ServerCallContext context, out SiteVoter? voter)

@@ -116,6 +116,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
         {
             Capture = CaptureReader.ReadCapture(section),
             Replication = CaptureReader.ReadReplication(section),
+            Failover = FailoverConfig.Read(section),
             Retention = ReadRetention(section),
             Hooks = ReadHooks(section),
         };

@@ -29,6 +29,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         {
             CheckReferences(site);
             CheckVoters(site);
+            CheckFailover(site);
             CheckFiles(site);
             CheckGuards(site);
             CheckCapture(site);
@@ -109,6 +110,19 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         else if (list.Take(index).Contains(name))
         {
             faults.Add(key, $"'{name}' stands twice.", "Remove one.");
+        }
+    }
+
+    private void CheckFailover(SiteConfig site)
+    {
+        for (var i = 0; i < site.Failover.Never.Count; i++)
+        {
+            CheckReference($"sites.{site.Name}.failover.never[{i}]", site.Failover.Never, i, site.Nodes, "node of the site");
+        }
+
+        if (site.AutomaticFailover && site.Nodes.Count > 0 && site.Nodes.All(site.Failover.Never.Contains))
+        {
+            faults.Add($"sites.{site.Name}.failover.never", "Every node of the site is excluded: nobody could ever follow.", "Leave one out, or set `automatic-failover: false`.");
         }
     }
 

@@ -111,6 +111,7 @@ public static class ConfigWriter
 
         WriteCapture(text, site.Capture);
         WriteReplication(text, site.Replication);
+        FailoverConfig.Write(text, site.Failover);
         if (site.Databases.Count > 0)
         {
             text.Line(2, "databases:");

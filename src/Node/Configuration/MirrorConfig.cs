@@ -62,6 +62,9 @@ public sealed record SiteConfig(
 
     public ReplicationConfig Replication { get; init; } = ReplicationConfig.Default;
 
+    /// <summary>What holds automatic failover back.</summary>
+    public FailoverConfig Failover { get; init; } = FailoverConfig.Default;
+
     /// <summary>What each node keeps of the history, by its own clock; null: everything.</summary>
     public RetentionConfig? Retention { get; init; }
 

@@ -38,6 +38,28 @@ public sealed class StatusReportTests
     }
 
     [Fact]
+    public void What_holds_automatic_failover_back_is_said_with_its_reason()
+    {
+        var paused = Holding("beta", SiteRole.Replica, 1, 9) with { HeldBack = new(new(2, true, 0, "anna", "new kernel"), null) };
+        var resumed = Holding("gamma", SiteRole.Replica, 1, 9) with { HeldBack = new(new(3, false, 1, "anna", ""), null) };
+        var blocked = Holding("alpha", SiteRole.Primary, 1, 9) with { HeldBack = new(new(3, false, 1, "anna", ""), Noon.AddSeconds(42)) };
+
+        Assert.Equal(("on", "automatic failover is on"), Failover(Site(), Holding("alpha", SiteRole.Primary, 1, 9)));
+        Assert.Equal(("paused", "automatic failover is paused by anna (new kernel); mirror resume ends that"), Failover(Site(), paused));
+        Assert.Equal(("on", "automatic failover is on"), Failover(Site(), paused, resumed));
+        Assert.Equal(("blocked", "no second automatic failover for another 42 s; mirror resume acknowledges the last"), Failover(Site(), paused, resumed, blocked));
+        Assert.Equal(
+            ("off", "no automatic failover: 2 voters cannot tell a dead primary from a cut line, 3 are needed; mirror promote works"),
+            Failover(Site() with { Voters = ["alpha", "beta"], AutomaticFailover = false }, paused));
+
+        static (string, string) Failover(Node.Configuration.SiteConfig site, params SiteHolding[] holdings)
+        {
+            var state = StatusReport.Of(Config(site), "alpha", Of([], holdings), Noon).Sites[0].Failover;
+            return (state.State, state.Sentence);
+        }
+    }
+
+    [Fact]
     public void As_json_versions_have_their_names_and_no_primary_is_left_out()
     {
         var snapshot = Of([], Holding("alpha", SiteRole.Fenced, 2, 9), Holding("beta", SiteRole.Replica, 2, 9));

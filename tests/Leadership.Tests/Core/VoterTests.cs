@@ -71,9 +71,12 @@ public sealed class VoterTests
     }
 
     [Fact]
-    public void A_renewal_prolongs_the_promise_and_needs_no_disk()
+    public void A_renewal_prolongs_the_promise_and_only_the_first_one_needs_the_disk()
     {
-        var step = Voter.Ask(Granted(3, "a", At(0)), Rules, Renewal(3, "a"), default, At(2));
+        // The first one says who is primary now, and that is remembered.
+        var first = Voter.Ask(Granted(3, "a", At(0)), Rules, Renewal(3, "a"), default, At(1));
+        Assert.True(first.MustPersist);
+        var step = Voter.Ask(first.State, Rules, Renewal(3, "a"), default, At(2));
 
         Assert.True(step.Answer.Granted);
         Assert.False(step.MustPersist);

@@ -12,6 +12,7 @@ public sealed class HoldingTextTests
     {
         Base = V(2, 5),
         IsProtected = false,
+        HeldBack = new(new(4, true, 2, "anna", "new kernel"), new DateTimeOffset(2026, 1, 2, 3, 5, 5, TimeSpan.Zero)),
     };
 
     [Fact]
@@ -21,7 +22,7 @@ public sealed class HoldingTextTests
 
         Assert.Equal(Whole.ProcessIds, read!.ProcessIds);
         Assert.Equal(Whole, read with { ProcessIds = Whole.ProcessIds });
-        Assert.True(HoldingText.Write(Whole).Length < 300, HoldingText.Write(Whole));
+        Assert.True(HoldingText.Write(Whole).Length < 450, HoldingText.Write(Whole));
     }
 
     [Fact]
@@ -37,6 +38,14 @@ public sealed class HoldingTextTests
         var text = HoldingText.Write(Whole);
 
         Assert.NotNull(HoldingText.Read(text[..^1] + ",\"news\":{\"x\":[1]}}", "wiki", "a"));
+    }
+
+    [Fact]
+    public void A_block_without_a_word_and_neither_are_read_as_such()
+    {
+        var blocked = Whole with { HeldBack = new(FailoverOrder.None, new DateTimeOffset(2026, 1, 2, 3, 5, 5, TimeSpan.Zero)) };
+        Assert.Equal(blocked.HeldBack, HoldingText.Read(HoldingText.Write(blocked), "wiki", "a")!.HeldBack);
+        Assert.Null(HoldingText.Read(HoldingText.Write(Whole with { HeldBack = new(FailoverOrder.None, null) }), "wiki", "a")!.HeldBack);
     }
 
     [Theory]

@@ -25,6 +25,8 @@ internal sealed record Climate
     public required double DiskLosses { get; init; }
     public required double Blackouts { get; init; }
     public required double Handovers { get; init; }
+    /// <summary>How often an operator pauses or resumes automatic failover.</summary>
+    public double Orders { get; init; }
     public required double LongestRestart { get; init; }
     public required double LongestApply { get; init; }
     public required double SlowDisks { get; init; }

@@ -1,3 +1,5 @@
+using Mirror.Leadership.Core;
+
 namespace Mirror.Leadership.Tests.Simulation;
 
 /// <summary>What goes wrong, and when. Each kind comes by chance, at its own rate, until the peace begins; then all that was broken is mended.</summary>
@@ -5,6 +7,8 @@ internal sealed class Faults(World world)
 {
     // A blip begins when the one before is long over.
     private double nextBlip = 6;
+    private ulong orders;
+    private ulong acknowledged;
     private double lastDiskLoss = double.NegativeInfinity;
 
     public void Begin()
@@ -17,6 +21,7 @@ internal sealed class Faults(World world)
         Repeat(climate.PowerLosses, () => Down(machine => machine.LosePower(), ref world.Tally.PowerLosses));
         Repeat(climate.DiskLosses, LoseDisk);
         Repeat(climate.Blackouts, BlackOut);
+        Repeat(climate.Orders, () => Order(world.Random.Next(2) == 0));
         Repeat(climate.Lateness > 0 ? 0.02 : 0, () => world.Network.Slow(world.Between(0.3, 6)));
         world.After(climate.Trouble, EndTrouble);
     }
@@ -100,10 +105,10 @@ internal sealed class Faults(World world)
         world.After(world.Between(0.15, world.Climate.LongestRestart), machine.Start);
     }
 
-    // One at a time: of two that are lost together no majority could know anything.
+    // One at a time: of two that are lost together no majority could know anything. Where nothing may move, it takes a voter longer to know something again.
     private void LoseDisk()
     {
-        if (world.Time - lastDiskLoss > 40)
+        if (world.Time - lastDiskLoss > 40 && world.Machines.All(static machine => machine.Disk.Vote is { Epoch: > 0 }))
         {
             lastDiskLoss = world.Time;
             Down(machine => machine.LoseDisk(), ref world.Tally.DiskLosses);
@@ -129,6 +134,21 @@ internal sealed class Faults(World world)
         }
     }
 
+    // One operator, so the numbers are in order; whom the words reach, and when, is the lines' affair.
+    private void Order(bool paused)
+    {
+        if (Any() is { Process: { } process } machine)
+        {
+            var order = new FailoverOrder(++orders, paused, paused ? acknowledged : acknowledged = process.HighestEpoch, "somebody", "");
+            world.Truth.Says(order);
+            world.Tally.Orders++;
+            foreach (var voter in world.Machines)
+            {
+                world.Network.Send(machine, voter, other => other.OnOrder(order));
+            }
+        }
+    }
+
     private void EndTrouble()
     {
         foreach (var machine in world.Machines)
@@ -136,6 +156,9 @@ internal sealed class Faults(World world)
             machine.Process?.Resume();
             machine.Start();
         }
+
+        // Whoever is not there yet hears of it from the others.
+        world.After(2, () => Order(false));
     }
 
     /// <returns>False when it may not happen now.</returns>

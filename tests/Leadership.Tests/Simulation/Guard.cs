@@ -1,3 +1,5 @@
+using Mirror.Leadership.Core;
+
 namespace Mirror.Leadership.Tests.Simulation;
 
 /// <summary>
@@ -92,7 +94,7 @@ internal sealed class Guard(Process node)
         World.Tally.LastWills += times == 3 ? 1 : 0;
         foreach (var voter in World.Machines)
         {
-            World.Network.Send(machine, voter, process => process.OnGiveBack(epoch, machine.Name, null));
+            World.Network.Send(machine, voter, process => process.OnGiveBack(epoch, machine.Name, null, Leaving.Died));
         }
 
         if (times > 1)

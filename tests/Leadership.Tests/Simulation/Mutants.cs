@@ -43,7 +43,7 @@ internal static class Mutants
         new("the lease counts from the answer", honest with { Promised = (clock, voter, _, now) => clock.Promised(voter, now, now) }),
         new("a majority is one less", honest with
         {
-            IsWon = poll => poll.Granted >= poll.Rules.Majority - 1,
+            IsWon = poll => poll.Granted >= poll.Rules.Majority - 1 && poll.Later is null,
             Deadline = (_, rules, asked) => asked.Count < rules.Majority - 1
                 ? null
                 : asked.Values.OrderDescending().ElementAt(rules.Majority - 2) + rules.Lease - rules.Margin,
@@ -68,18 +68,63 @@ internal static class Mutants
         new("the guard does not know the deadline", honest with { GuardKnowsDeadline = false }),
         new("the last will is sent before the app has stopped", honest with { AppStopsBeforeTheLastWill = false }),
         new("a returning primary serves before it is granted an epoch", honest with { WaitsForItsLease = false }),
+        new("a voter grants within the block time", honest with { Ask = (state, rules, ask, own, now) => Voter.Ask(state with { CalmAt = now }, rules, ask, own, now) }, MovesAreBlocked),
+        new("a restart forgets the failover", honest with { Restarted = (state, rules, now) => state.Restarted(rules, now) with { FailedOverIn = 0 } }, MovesAreBlocked),
+        new("a voter forgets the failover when its node comes back", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(ask.Epoch > state.Epoch && ask.Candidate == state.Primary ? state with { FailedOverIn = 0 } : state, rules, ask, own, now),
+        }, MovesAreBlocked),
+        new("the primary before counts as primary until another was heard of", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state with { NotWon = true }, rules, ask, own, now),
+        }, MovesAreBlocked),
+        new("whoever was granted an epoch counts as primary", honest with
+        {
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state with { Primary = state.Holder }, rules, ask, own, now),
+        }, ManyOrders),
+        new("a last will ends the block time", honest with
+        {
+            GiveBack = (state, rules, epoch, holder, successor, now, how) =>
+                Voter.GiveBack(state, rules, epoch, holder, successor, now, how == Leaving.Died ? Leaving.InOrder : how),
+        }, MovesAreBlocked),
+        new("what was not won blocks what comes after", honest with
+        {
+            GiveBack = (state, rules, epoch, holder, successor, now, how) =>
+                Voter.GiveBack(state, rules, epoch, holder, successor, now, how) is var step && how == Leaving.NotWon ? step with { State = step.State with { FailedOverIn = state.FailedOverIn, CalmAt = state.CalmAt + TimeSpan.FromDays(1) } } : step,
+        }, MovesAreBlocked),
+        new("a voter grants while paused", honest with { Ask = (state, rules, ask, own, now) => KeepOrder(state, Voter.Ask(state with { Order = FailoverOrder.None }, rules, ask with { Order = FailoverOrder.None }, own, now)) }, ManyOrders),
+        new("a restart forgets the pause", honest with { Restarted = (state, rules, now) => state.Restarted(rules, now) with { Order = FailoverOrder.None }, OrdersSpread = false }, ManyOrders),
+        new("the last word heard counts, not the latest", honest with
+        {
+            Hear = (state, rules, order) => new(new(true, ""), state with { Order = order }, true),
+            OrdersSpread = false,
+        }, ManyOrders),
+        new("a candidate does not go by the words that voters know", honest with
+        {
+            IsWon = poll => poll.Granted >= poll.Rules.Majority, WordsAreCarried = false, OrdersSpread = false,
+            Ask = (state, rules, ask, own, now) => Voter.Ask(state, rules, ask with { Order = FailoverOrder.None }, own, now),
+        }, ManyOrders),
         new("what diverged is dropped", honest with { BranchesAreKept = false }),
     ];
 
     private static Climate PowerIsBad(Climate climate) => climate with { PowerLosses = 0.3, Kills = 0.3, Cuts = 0.3, LongestRestart = 1 };
 
-    private static Climate DisksAreBad(Climate climate) => climate with { DiskLosses = 0.1, Cuts = 0.6, Partitions = 0.3, LongestRestart = 1, Latency = 0.001 };
+    private static Climate DisksAreBad(Climate climate) => NothingIsHeldBack(climate) with { DiskLosses = 0.1, Cuts = 0.6, Partitions = 0.3, LongestRestart = 1, Latency = 0.001 };
 
-    private static Climate LinesAreBad(Climate climate) => climate with { Lateness = 0.2, Latency = 0.03, Loss = 0.1, Cuts = 0.5, Partitions = 0.3, Kills = 0.3, LongestApply = 0.1 };
+    private static Climate LinesAreBad(Climate climate) => NothingIsHeldBack(climate) with { Lateness = 0.2, Latency = 0.03, Loss = 0.1, Cuts = 0.5, Partitions = 0.3, Kills = 0.3, LongestApply = 0.1 };
 
-    private static Climate LinesAndDisksAreSlow(Climate climate) => LinesAreBad(climate) with { SlowDisks = 0.5, Lateness = 0.35, Kills = 0, PowerLosses = 0.02 };
+    private static Climate NothingIsHeldBack(Climate climate) => climate with { Orders = 0, Rules = climate.Rules with { Block = TimeSpan.Zero } };
+
+    private static Climate LinesAndDisksAreSlow(Climate climate) => LinesAreBad(climate) with { SlowDisks = 0.5, Lateness = 0.35, Cuts = 1.5, Kills = 0, PowerLosses = 0.02 };
 
     private static Climate ApplyIsSlow(Climate climate) => climate with { LongestApply = 1.5, Handovers = 0.1, Kills = 0.3, Cuts = 0.3 };
+
+    private static Climate MovesAreBlocked(Climate climate) => climate with { Rules = climate.Rules with { Block = TimeSpan.FromSeconds(8) }, Kills = 0.3, PowerLosses = 0.1, LongestRestart = 4 };
+
+    private static Climate ManyOrders(Climate climate) => climate with { Orders = 0.2, Kills = 0.3, Cuts = 0.3, Lateness = 0.1, LongestRestart = 8 };
+
+    private static VoterStep<GrantAnswer> KeepOrder(VoterState state, VoterStep<GrantAnswer> step) =>
+        step with { State = step.State with { Order = state.Order }, Answer = step.Answer with { Order = state.Order } };
 
     private static Position Latest(List<NodeHolding> holdings, SiteRules rules, int needed, Func<NodeHolding, Position, bool> has)
     {

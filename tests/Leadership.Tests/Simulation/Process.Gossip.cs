@@ -11,7 +11,7 @@ internal sealed partial class Process
     private readonly Entry?[] catalogue;
     private Version? declared;
 
-    private sealed record Entry(string Node, Process Life, long Order, Version? Verified, ulong Epoch, bool IsPrimary, NodeHolding Holding, double HeardAt);
+    private sealed record Entry(string Node, Process Life, long Order, Version? Verified, ulong Epoch, bool IsPrimary, NodeHolding Holding, FailoverOrder Word, double HeardAt);
 
     private void Gossip()
     {
@@ -33,7 +33,7 @@ internal sealed partial class Process
         }
 
         var holding = new NodeHolding(Name, Verified?.Id ?? default, Verified?.Base ?? default, true) { IsProtected = Verified == declared };
-        var now = new Entry(Name, this, World.Tally.Events, Verified, reign?.Epoch ?? gate, reign is { HasEntered: true }, holding, World.Time);
+        var now = new Entry(Name, this, World.Tally.Events, Verified, reign?.Epoch ?? gate, reign is { HasEntered: true }, holding, vote.Order, World.Time);
         foreach (var other in World.Machines)
         {
             if (other == Machine)
@@ -58,6 +58,11 @@ internal sealed partial class Process
         var isMoved = known is null || known.Verified != news.Verified || known.Holding.IsProtected != news.Holding.IsProtected;
         var isTold = isMoved || known!.Epoch != news.Epoch || known.IsPrimary != news.IsPrimary;
         known = news with { HeardAt = World.Time };
+        if (news.Word.Number > vote.Order.Number && Book.OrdersSpread)
+        {
+            OnOrder(news.Word);
+        }
+
         if (isMoved)
         {
             Conclude();

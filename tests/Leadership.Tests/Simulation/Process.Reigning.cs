@@ -248,7 +248,8 @@ internal sealed partial class Process
 
         reign = null;
         isLeaving = successor is null;
-        Withdraw(state.Epoch, successor);
+        World.Truth.Leaves(successor);
+        Withdraw(state.Epoch, successor, Leaving.InOrder);
         Spread();
         if (successor is null)
         {

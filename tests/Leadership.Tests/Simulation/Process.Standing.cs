@@ -8,6 +8,7 @@ internal sealed partial class Process
 {
     private TimeSpan notBefore;
     private ulong heardEpoch;
+    private FailoverOrder heardWord = FailoverOrder.None;
     private Poll? poll;
     private bool isProbing;
     private bool hasMoment;
@@ -69,7 +70,7 @@ internal sealed partial class Process
     private void StandNow()
     {
         var epoch = Math.Max(Math.Max(KnownEpoch, vote.Epoch), heardEpoch) + 1;
-        Take(new(epoch, Name, Verified?.Id ?? default, Rules.Lease, false), true);
+        Take(new(epoch, Name, Verified?.Id ?? default, Rules.Lease, false) { Order = vote.Order.Number > heardWord.Number || !Book.WordsAreCarried ? vote.Order : heardWord }, true);
     }
 
     private void Take(GrantAsk ask, bool probe)
@@ -141,7 +142,7 @@ internal sealed partial class Process
         }
         else if (!TryReign(closed))
         {
-            Withdraw(closed.Ask.Epoch, null);
+            Withdraw(closed.Ask.Epoch, null, Leaving.NotWon);
             Later(0, Turn);
         }
     }
@@ -149,6 +150,7 @@ internal sealed partial class Process
     private void Lose(Poll lost)
     {
         heardEpoch = Math.Max(heardEpoch, lost.Replies.Count == 0 ? 0 : lost.HighestEpoch);
+        heardWord = lost.Later ?? heardWord;
         var patience = lost.Patience(Rules.Lease / 8);
         notBefore = Now + (patience > TimeSpan.FromMilliseconds(20) ? patience : TimeSpan.FromMilliseconds(20));
         Later(0, Turn);
@@ -167,7 +169,7 @@ internal sealed partial class Process
             }
         }
 
-        if (Book.Deadline(clock, Rules, granted) is not { } deadline || Now >= deadline)
+        if (Book.Deadline(clock, Rules, granted) is not { } deadline || Now >= deadline || (Book.WordsAreCarried && closed.Later is not null))
         {
             Lose(closed);
             return false;
@@ -178,16 +180,16 @@ internal sealed partial class Process
             return false;
         }
 
-        World.Truth.Won(this, closed.Ask.Epoch);
+        World.Truth.Won(this, closed.Ask.Epoch, Machine.TimeOf(closed.AskedAt));
         Reign(closed.Ask.Epoch, clock, granted);
         return true;
     }
 
-    private void Withdraw(ulong epoch, string? successor)
+    private void Withdraw(ulong epoch, string? successor, Leaving how)
     {
         foreach (var voter in Rules.Voters)
         {
-            Send(voter, other => other.OnGiveBack(epoch, Name, successor));
+            Send(voter, other => other.OnGiveBack(epoch, Name, successor, how));
         }
     }
 }

@@ -33,15 +33,32 @@ internal sealed partial class Process
         });
     }
 
-    public void OnGiveBack(ulong epoch, string holder, string? successor)
+    public ulong HighestEpoch => vote.Epoch;
+
+    public void OnOrder(FailoverOrder order)
     {
         if (isWriting)
         {
-            waiting.Enqueue(() => OnGiveBack(epoch, holder, successor));
+            waiting.Enqueue(() => OnOrder(order));
             return;
         }
 
-        var step = Book.GiveBack(vote, Rules, epoch, holder, successor, Now);
+        var step = Book.Hear(vote, Rules, order);
+        if (step.MustPersist)
+        {
+            Adopt(step.State, true, () => World.Truth.Ordered(Machine, order));
+        }
+    }
+
+    public void OnGiveBack(ulong epoch, string holder, string? successor, Leaving how)
+    {
+        if (isWriting)
+        {
+            waiting.Enqueue(() => OnGiveBack(epoch, holder, successor, how));
+            return;
+        }
+
+        var step = Book.GiveBack(vote, Rules, epoch, holder, successor, Now, how);
         if (step.MustPersist)
         {
             Adopt(step.State, true, () => World.Truth.GivenBack(Machine, epoch, successor, Machine.TimeOf(step.State.Until)));
@@ -70,7 +87,7 @@ internal sealed partial class Process
             default:
                 isWriting = true;
                 Disk.BeginVote(next);
-                var slow = Random.NextDouble() < World.Climate.SlowDisks;
+                var slow = Random.NextDouble() < World.Climate.SlowDisks && !World.IsPeace;
                 Later(slow ? Random.NextDouble() * 1.5 : 0.0002 + (Random.NextDouble() * 0.004), () =>
                 {
                     Disk.EndVote(next);

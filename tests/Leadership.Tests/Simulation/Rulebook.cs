@@ -25,7 +25,9 @@ internal sealed record Rulebook
 
     public Func<VoterState, SiteRules, GrantAsk, Position, TimeSpan, VoterStep<GrantAnswer>> Ask { get; init; } = Voter.Ask;
 
-    public Func<VoterState, SiteRules, ulong, string, string?, TimeSpan, VoterStep<ReturnAnswer>> GiveBack { get; init; } = Voter.GiveBack;
+    public Func<VoterState, SiteRules, ulong, string, string?, TimeSpan, Leaving, VoterStep<ReturnAnswer>> GiveBack { get; init; } = Voter.GiveBack;
+
+    public Func<VoterState, SiteRules, FailoverOrder, VoterStep<ReturnAnswer>> Hear { get; init; } = Voter.Hear;
 
     public Func<VoterState, SiteRules, TimeSpan, VoterState> Restarted { get; init; } = (state, rules, now) => state.Restarted(rules, now);
 
@@ -66,6 +68,12 @@ internal sealed record Rulebook
 
     /// <summary>A node that is started again is not there before the app of its earlier life is gone.</summary>
     public bool WaitsForItsFormerGuard { get; init; } = true;
+
+    /// <summary>Who was not told an operator's word hears it from the others.</summary>
+    public bool OrdersSpread { get; init; } = true;
+
+    /// <summary>A candidate goes by the latest word that any voter knows who would appoint it.</summary>
+    public bool WordsAreCarried { get; init; } = true;
 
     public bool WaitsForItsLease { get; init; } = true;
 

@@ -15,11 +15,13 @@ internal sealed class Tally
     public long PowerLosses;
     public long DiskLosses;
     public long Blackouts;
+    public long Orders;
     public long Handovers;
     public long CleanStops;
     public long LastWills;
     public long Epochs;
     public long Failovers;
+    public long Moved;
     public long Reigns;
     public long Writes;
     public long Versions;

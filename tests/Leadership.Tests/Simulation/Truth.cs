@@ -23,6 +23,14 @@ internal sealed class Truth(World world)
     private Version? consistent;
     private Machine? first;
     private bool isDiskLost;
+    private readonly HashSet<Machine> told = [];
+    private FailoverOrder? latest;
+    private double? pausedSince;
+    private Machine? last;
+    private Left? leaving;
+    private ulong failedOverIn;
+    private double failedOverAt;
+    private ulong acknowledged;
 
     public Version? Consistent => consistent;
 
@@ -30,7 +38,8 @@ internal sealed class Truth(World world)
 
     // 1: one primary for each epoch, and epochs only grow.
 
-    public void Won(Process process, ulong epoch)
+    /// <param name="askedAt">World time.</param>
+    public void Won(Process process, ulong epoch, double askedAt)
     {
         // Which epochs it granted, a voter that lost its disk does not know any more; what it promised to no two at once, it keeps by waiting.
         if (!winners.TryAdd(epoch, process) && !isDiskLost)
@@ -40,6 +49,7 @@ internal sealed class Truth(World world)
 
         winners[epoch] = process;
         world.Tally.Epochs++;
+        CheckWhetherItMayMove(process.Machine, epoch, askedAt);
         if (first is null)
         {
             first = process.Machine;
@@ -75,6 +85,58 @@ internal sealed class Truth(World world)
         if (promises[voter.Index].Epoch == epoch)
         {
             promises[voter.Index] = new(epoch, null, until, successor);
+        }
+    }
+
+    // 7: what people said, and the time after a failover, hold it back.
+
+    private void CheckWhetherItMayMove(Machine machine, ulong epoch, double askedAt)
+    {
+        var isFailover = last is not null && machine != last && (leaving is not { } left || left.Successor != machine.Name);
+        if (isFailover && pausedSince is { } since && since < askedAt && !isDiskLost)
+        {
+            throw Broken("paused is paused", $"{machine.Name} took over from {last!.Name} in epoch {epoch}, and a majority of the voters knows since {since:0.000} s that nothing is to move");
+        }
+
+        var calm = (world.Rules.Block.TotalSeconds * 0.98) - world.Rules.Lease.TotalSeconds;
+        if (isFailover && leaving is null && failedOverIn > acknowledged && world.Time - failedOverAt < calm && !isDiskLost)
+        {
+            throw Broken("one failover in the block time", $"{machine.Name} took over from {last!.Name} in epoch {epoch}, {world.Time - failedOverAt:0.000} s after the failover in epoch {failedOverIn}");
+        }
+
+        if (isFailover)
+        {
+            (failedOverIn, failedOverAt) = (epoch, world.Time);
+            world.Tally.Moved++;
+        }
+        else if (machine != last)
+        {
+            failedOverIn = 0;
+        }
+
+        (last, leaving) = (machine, null);
+    }
+
+    public void Leaves(string? successor)
+    {
+        leaving = new(successor);
+    }
+
+    /// <summary>The latest word of an operator.</summary>
+    public void Says(FailoverOrder order)
+    {
+        latest = order;
+        acknowledged = order.Acknowledged;
+        told.Clear();
+        pausedSince = null;
+    }
+
+    /// <summary>A voter has it safe on disk. What a majority was told is so from then on, whatever becomes of them.</summary>
+    public void Ordered(Machine voter, FailoverOrder order)
+    {
+        if (order == latest && told.Add(voter) && told.Count == Majority && order.Paused)
+        {
+            pausedSince = world.Time;
         }
     }
 
@@ -227,6 +289,9 @@ internal sealed class Truth(World world)
     }
 
     private BrokenPromiseException Broken(string checker, string message) => new(checker, $"seed {world.Seed}, at {world.Time:0.000} s: {message}");
+
+    /// <summary>The last reign ended in order.</summary>
+    private sealed record Left(string? Successor);
 
     /// <summary>What a voter last answered: bound to a holder, or after a give-back to a successor.</summary>
     private readonly record struct Promise(ulong Epoch, string? Holder, double Until, string? Successor);

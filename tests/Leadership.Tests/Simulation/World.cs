@@ -19,6 +19,7 @@ internal sealed class World
         Seed = seed;
         Random = new Random(seed);
         Climate = onlyBlips ? Climate.OfBlips(Random) : Climate.Of(Random);
+        Climate = onlyBlips ? Climate : WithOperators(Climate, new Random(~seed));
         Climate = weather?.Invoke(Climate) ?? Climate;
         Book = book;
         var rules = Climate.Rules;
@@ -92,6 +93,13 @@ internal sealed class World
 
     /// <summary>Short times are as likely as long ones: what breaks at a tenth of a lease is met as often as what breaks at three leases.</summary>
     public double Between(double least, double most) => least * Math.Pow(most / least, Random.NextDouble());
+
+    // By a chance of their own: whether somebody gives orders changes nothing of the weather.
+    private static Climate WithOperators(Climate climate, Random random) => climate with
+    {
+        Rules = climate.Rules with { Block = TimeSpan.FromSeconds(random.Next(3) == 0 ? 1 + (random.NextDouble() * 7) : 0) },
+        Orders = random.Next(3) == 0 ? 0.02 + (random.NextDouble() * 0.1) : 0,
+    };
 
     private readonly struct Moment(double time, long order) : IComparable<Moment>
     {

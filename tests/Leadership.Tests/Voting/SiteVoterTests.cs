@@ -46,11 +46,25 @@ public sealed class SiteVoterTests : IDisposable
     }
 
     [Fact]
+    public void It_remembers_what_operators_said_also_before_its_first_vote()
+    {
+        var word = new FailoverOrder(4, true, 2, "anna", "new kernel");
+        Assert.True(Open().Hear(word).Accepted);
+        Assert.Equal(word, Open().Order);
+        Assert.Equal(0ul, Open().Ballot!.Epoch);
+
+        var voter = Open();
+        Assert.True(voter.Ask(Ask(1, "a"), false).Granted);
+        voter.Ask(Renewal(1, "a"), false);
+        Assert.Equal((word, "a"), (Open().Order, Open().Ballot!.Primary));
+    }
+
+    [Fact]
     public void It_remembers_that_an_epoch_was_given_back_and_to_whom_the_next_is_promised()
     {
         var voter = Open();
         voter.Ask(Ask(1, "a"), false);
-        Assert.True(voter.GiveBack(1, "a", "b").Accepted);
+        Assert.True(voter.GiveBack(new(1, "a", "b", Leaving.NotWon)).Accepted);
 
         var restarted = Open();
         Assert.False(restarted.Ask(Ask(2, "c"), false).Granted);
@@ -107,7 +121,7 @@ public sealed class SiteVoterTests : IDisposable
         Assert.Contains("abstains", answer.Reason);
         Assert.Contains(scratch.At("votes/wiki"), answer.Reason);
         Assert.False(voter.Ask(Renewal(1, "a"), false).Granted);
-        Assert.False(voter.GiveBack(1, "a", null).Accepted);
+        Assert.False(voter.GiveBack(new(1, "a", null, Leaving.NotWon)).Accepted);
         Assert.Null(voter.Ballot);
     }
 
@@ -157,10 +171,11 @@ public sealed class SiteVoterTests : IDisposable
         voter.Ask(Ask(1, "a"), false);
         Assert.True(granted.IsCompletedSuccessfully);
 
+        voter.Ask(Renewal(1, "a"), false);
         var next = voter.Changed;
         voter.Ask(Renewal(1, "a"), false);
         Assert.False(next.IsCompleted);
-        voter.GiveBack(1, "a", null);
+        voter.GiveBack(new(1, "a", null, Leaving.NotWon));
         Assert.True(next.IsCompletedSuccessfully);
     }
 }

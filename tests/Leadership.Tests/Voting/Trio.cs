@@ -57,6 +57,8 @@ internal sealed class Trio : IDisposable
     public Election Of(string name) => new(
         rules, name, voters.GetValueOrDefault(name), [.. rules.Voters.Select(voter => new Line(this, name, voter))], Catalogue, Gate(name), Time.Clock, NullLogger.Instance);
 
+    public Operators OperatorsAt(string name) => new(rules, [.. rules.Voters.Select(voter => new Line(this, name, voter))], Time.Clock);
+
     public Lease Win(string name, List<string>? said = null) => Time.Await(Stand(name, said));
 
     /// <summary>Begins to stand; goes on while time passes.</summary>
@@ -85,7 +87,10 @@ internal sealed class Trio : IDisposable
             return IsCut ? new(to, null, "cut") : new(to, trio.voters[to].Ask(ask, probe), null);
         }
 
-        public Task<ReturnAnswer> GiveBackAsync(ulong epoch, string holder, string? successor, CancellationToken cancellation) =>
-            Task.FromResult(IsCut || trio.silent.Contains(to) ? new(false, "cut") : trio.voters[to].GiveBack(epoch, holder, successor));
+        public Task<ReturnAnswer> GiveBackAsync(GiveBack back, CancellationToken cancellation) =>
+            Task.FromResult(IsCut || trio.silent.Contains(to) ? new(false, "cut") : trio.voters[to].GiveBack(back));
+
+        public Task<OrderReply> HearAsync(FailoverOrder? order, CancellationToken cancellation) =>
+            Task.FromResult(IsCut || trio.silent.Contains(to) ? new(to, false, null, 0, "cut") : trio.voters[to].Answer(to, order));
     }
 }
