@@ -21,7 +21,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => scratch.Dispose();
 
     // MIRROR_LONG=1: twenty.
-    private static readonly int rounds = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 20 : 2;
+    private static readonly int rounds = Environment.GetEnvironmentVariable("MIRROR_LONG") == "1" ? 20 : 3;
 
     [Fact]
     public async Task Nobody_waits_for_the_lease_of_a_node_that_was_killed_nor_when_the_next_one_is_as_soon_as_it_is_back()

@@ -52,6 +52,7 @@ internal static class CommandLine
         KeyFrameCommand.Create(),
         CaptureCommand.Create(),
         PromoteCommand.Create(),
+        HistoryCommand.Create(),
         FailoverCommands.Pause(),
         FailoverCommands.Resume(),
         SaveCommand.Create(),

@@ -7,6 +7,10 @@ namespace Mirror.Cli.Hosting;
 
 internal sealed partial class ControlService
 {
+    private const int usualHistory = 50;
+    private const uint longestHistory = 10_000;
+    private static readonly TimeSpan answerWithin = TimeSpan.FromSeconds(2);
+
     // Answered by any member: the voters are who has to know.
     public override async Task<FailoverReply> SetFailover(FailoverRequest request, ServerCallContext context)
     {
@@ -27,6 +31,7 @@ internal sealed partial class ControlService
         var outcome = await operators.SayAsync(request.Paused, by, request.Reason, request.DryRun, context.CancellationToken);
         if (outcome.Order is not null && sites.Find(site.Name) is { } runner)
         {
+            runner.Context.Status.Note($"{by} {(request.Paused ? "pauses" : "resumes")} automatic failover{(request.Reason.Length > 0 ? $": {request.Reason}" : "")}");
             await runner.Context.Status.SayAgainAsync(context.CancellationToken);
         }
 
@@ -34,6 +39,43 @@ internal sealed partial class ControlService
         reply.Voters.AddRange(outcome.Voters.Select(voter =>
             new ToldVoterLine { Voter = voter.Voter, Told = voter.Accepted, WasPaused = voter.Known?.Paused ?? false, Reason = voter.Reason }));
         return reply;
+    }
+
+    public override async Task<HistoryReply> GetHistory(HistoryRequest request, ServerCallContext context)
+    {
+        if (!config.Sites.TryGetValue(request.Site, out var site))
+        {
+            throw new RpcException(new Status(StatusCode.NotFound, $"There is no site {request.Site} in the configuration."));
+        }
+
+        var most = request.Last == 0 ? usualHistory : (int)Math.Min(request.Last, longestHistory);
+        var reply = new HistoryReply();
+        var own = sites.Find(site.Name)?.Context.Status.History(most) ?? [];
+        if (request.OnlyHere)
+        {
+            reply.Decisions.AddRange(own);
+            return reply;
+        }
+
+        var others = await Task.WhenAll(site.Nodes.Where(node => node != member.Name).Select(AskAsync));
+        reply.Decisions.AddRange(own.Concat(others.SelectMany(other => other.Decisions)).OrderBy(line => line.UnixMs).TakeLast(most));
+        reply.Silent.AddRange(others.SelectMany(other => other.Silent));
+        return reply;
+
+        async Task<HistoryReply> AskAsync(string node)
+        {
+            try
+            {
+                var asked = new HistoryRequest { Site = site.Name, Last = (uint)most, OnlyHere = true };
+                return await new Control.ControlClient(peers.To(node)).GetHistoryAsync(asked, deadline: (time.GetUtcNow() + answerWithin).UtcDateTime, cancellationToken: context.CancellationToken);
+            }
+            catch (RpcException) when (!context.CancellationToken.IsCancellationRequested)
+            {
+                var silent = new HistoryReply();
+                silent.Silent.Add(node);
+                return silent;
+            }
+        }
     }
 
     private static string Sentence(string site, FailoverRequest request, OrderOutcome outcome)

@@ -32,6 +32,8 @@ internal sealed partial class ControlService(
     MirrorConfig config, MemberConfig member, ICatalogue catalogue, Elections elections, PeerChannels peers, RunningSites sites, TimeProvider time)
     : Control.ControlBase
 {
+    private static readonly TimeSpan usualWait = TimeSpan.FromSeconds(20);
+
     public override Task<VersionsReply> GetVersions(VersionsRequest request, ServerCallContext context)
     {
         var store = StoreOf(request.Site);
@@ -95,14 +97,22 @@ internal sealed partial class ControlService(
             ?? throw new RpcException(new Status(StatusCode.NotFound, $"There is no site {request.Site} in the configuration."));
         var snapshot = catalogue.Current;
         var primary = snapshot.PrimaryOf(site.Name);
-        var plan = PromotionPlan.Of(config, site, snapshot, primary, request.To);
-        var rules = new PromoteProgress { Step = "rules", Primary = plan.Target };
+        if (request.AllowDataLoss && string.IsNullOrWhiteSpace(request.Reason))
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "Whoever gives versions up says why: --reason. Nothing was changed."));
+        }
+
+        var plan = PromotionPlan.Of(config, site, snapshot, primary, request.To, request.Epoch);
+        var present = snapshot.Of(site.Name).Select(holding => holding.Epoch).DefaultIfEmpty().Max();
+        var rules = new PromoteProgress { Step = "rules", Primary = plan.Target, Epoch = present, Stake = plan.Stake };
         rules.Checks.AddRange(plan.Checks);
         await responseStream.WriteAsync(rules);
-        if (!plan.Lawful || request.DryRun)
+        var lawful = plan.IsLawful(request);
+        if (!lawful || request.DryRun)
         {
-            var verdict = plan.Lawful ? "all rules are met; nothing was changed" : "not every rule is met; nothing was changed";
-            await responseStream.WriteAsync(new PromoteProgress { Step = verdict, Done = true, Ok = plan.Lawful, Primary = primary?.Node ?? "", Epoch = primary?.Epoch ?? 0 });
+            var met = plan.Checks.Where(check => check.Node == plan.Target).All(check => check.Ok) ? "all rules are met" : "what is not met is overruled";
+            var verdict = $"{(lawful ? met : "not every rule is met")}; nothing was changed{(lawful ? "" : plan.Remedy(request))}";
+            await responseStream.WriteAsync(new PromoteProgress { Step = verdict, Done = true, Ok = lawful, Primary = primary?.Node ?? "", Epoch = present, Stake = plan.Stake });
             return;
         }
 
@@ -121,7 +131,8 @@ internal sealed partial class ControlService(
         }
 
         var runner = sites.Find(site.Name) ?? throw new RpcException(new Status(StatusCode.FailedPrecondition, $"{member.Name} does not run {site.Name}."));
-        var epoch = runner.Reign?.Lease.Epoch ?? primary?.Epoch ?? 0;
+        var epoch = runner.Reign?.Lease.Epoch ?? present;
+        runner.Context.Status.Note(Wish(request, plan));
         if (runner.Reign is { } reign)
         {
             var end = await new Handover(runner.Context, reign, plan.Target).RunAsync(
@@ -140,7 +151,7 @@ internal sealed partial class ControlService(
             await responseStream.WriteAsync(new PromoteProgress { Step = $"{member.Name} stands for election" });
         }
 
-        await responseStream.WriteAsync(await OutcomeAsync(site.Name, plan.Target, epoch, context.CancellationToken));
+        await responseStream.WriteAsync(await OutcomeAsync(site.Name, plan.Target, epoch, request.WaitMs == 0 ? usualWait : TimeSpan.FromMilliseconds(request.WaitMs), context.CancellationToken));
     }
 
     public override Task Restore(RestoreRequest request, IServerStreamWriter<Progress> responseStream, ServerCallContext context) =>
@@ -190,9 +201,9 @@ internal sealed partial class ControlService(
         await responseStream.WriteAsync(await working);
     }
 
-    private async Task<PromoteProgress> OutcomeAsync(string site, string target, ulong before, CancellationToken cancellation)
+    private async Task<PromoteProgress> OutcomeAsync(string site, string target, ulong before, TimeSpan within, CancellationToken cancellation)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20), time);
+        using var limit = new CancellationTokenSource(within, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         var snapshot = catalogue.Current;
         try
@@ -212,8 +223,14 @@ internal sealed partial class ControlService(
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            return new PromoteProgress { Step = "the outcome is unknown: no new primary was seen within 20 s; look at `mirror status`", Done = true, Ok = false };
+            return new PromoteProgress { Step = $"the outcome is unknown: no new primary was seen within {within.TotalSeconds:0.#} s; look at `mirror status`", Done = true, Ok = false };
         }
+    }
+
+    private static string Wish(PromoteRequest request, PromotionPlan plan)
+    {
+        var loss = plan.Stake is { } stake ? $", giving up {stake.Versions} version(s) up to {stake.Newest.Epoch}.{stake.Newest.Sequence}" : "";
+        return $"{(request.By.Length > 0 ? request.By : "somebody")} promotes {plan.Target}{(request.Force ? " by force" : "")}{loss}{(request.Reason.Length > 0 ? $": {request.Reason}" : "")}";
     }
 
     private Control.ControlClient PrimaryOf(string site)

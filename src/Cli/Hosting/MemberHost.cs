@@ -139,7 +139,7 @@ internal sealed partial class NodeSites(
             served.Open(store);
             var runner = new SiteRunner(new SiteContext(
                 config, member, site, store, elections.Of(site.Name), catalogue, epochs, peers, new SiteApps(site, member, guard, time), served,
-                new SiteStatus(store, member.Name, catalogue, epochs, guard, held => elections.Protects(site.Name, held), () => elections.HeldBack(site.Name)), time, logs.CreateLogger("Mirror.Site." + site.Name)));
+                new SiteStatus(store, member.Name, catalogue, epochs, guard, held => elections.Protects(site.Name, held), () => elections.HeldBack(site.Name), new DecisionLog(Path.Combine(SiteContext.DirectoryOf(member, site.Name), "decisions"), time, logs.CreateLogger<NodeSites>())), time, logs.CreateLogger("Mirror.Site." + site.Name)));
             running.Add(runner);
             var retention = new SiteRetention(site, store, time, runner.Context.Logger);
             sites.Add((RunAsync(site.Name, () => runner.RunAsync(stopping.Token)), RunAsync(site.Name, () => retention.RunAsync(stopping.Token)), store));

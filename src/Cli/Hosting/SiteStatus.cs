@@ -3,12 +3,14 @@ using Mirror.Leadership.Membership;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Apps;
 using Mirror.Node.Processes;
+using Mirror.Node.Wire;
 using Mirror.Store.Versions;
 
 namespace Mirror.Cli.Hosting;
 
 /// <summary>What this node tells the cluster of one site: kept here in one place, and published whole at every change.</summary>
-internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard, Func<Position, bool> protects, Func<HeldBack?> heldBack)
+internal sealed class SiteStatus(VersionStore store, string node, ICatalogue catalogue, IEpochGate epochs, GuardClient guard, Func<Position, bool> protects, Func<HeldBack?> heldBack,
+    DecisionLog decisions)
 {
     private readonly Lock gate = new();
     private SiteHolding last = new(store.Site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
@@ -31,8 +33,10 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
         SiteRole role, ulong? epoch, VersionId stored, VersionRecord? verified, VersionId warm, AppSet? apps, string sentence, CancellationToken cancellation)
     {
         SiteHolding now;
+        bool isNew;
         lock (gate)
         {
+            var before = last;
             now = last = new SiteHolding(
                 store.Site, node, role, epoch ?? epochs.Highest(store.Site), PositionOf(stored), PositionOf(verified?.Id ?? default), PositionOf(warm),
                 apps?.Address, verified?.Time, sentence, [Environment.ProcessId, guard.ProcessId, .. apps?.ProcessIds ?? []])
@@ -42,6 +46,12 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
                 Consistent = Consistent,
                 HeldBack = heldBack(),
             };
+            isNew = (now.Role, now.Epoch) != (before.Role, before.Epoch);
+        }
+
+        if (isNew)
+        {
+            decisions.Write(RoleOf(now), now.Epoch, sentence);
         }
 
         return catalogue.PublishAsync(now, cancellation);
@@ -69,7 +79,17 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
         {
             last = last with { Sentence = sentence };
         }
+
+        Note(sentence);
     }
+
+    /// <summary>For the history alone.</summary>
+    public void Note(string sentence) => decisions.Write(RoleOf(Current), Current.Epoch, sentence);
+
+    /// <summary>What was decided here so far, oldest first.</summary>
+    public IReadOnlyList<DecisionLine> History(int most) => decisions.Read(node, most);
+
+    private static string RoleOf(SiteHolding holding) => holding.Role.ToString().ToLowerInvariant();
 
     // The version this one's epoch grew from, where this node knows it: by that, holders of a new epoch count for the one before.
     private Position BaseOf(VersionRecord? verified) => verified is null

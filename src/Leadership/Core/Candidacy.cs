@@ -163,7 +163,7 @@ public static class Candidacy
     }
 
     /// <summary>How many versions lie between two; of another epoch at least so many.</summary>
-    internal static ulong Missing(Position newest, Position held) =>
+    public static ulong Missing(Position newest, Position held) =>
         newest <= held ? 0 : newest.Epoch == held.Epoch ? newest.Sequence - held.Sequence : newest.Sequence;
 
     private static bool WasLast(CandidateView view) =>

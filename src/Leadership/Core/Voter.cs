@@ -125,7 +125,9 @@ public static class Voter
         next = isCalm ? next with { FailedOverIn = 0 } : next;
         var isNews = state.Primary != ask.Candidate;
         next = isNews ? next with { Primary = ask.Candidate } : next;
-        return new(new(true, state.Epoch, state.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} of {ask.Candidate} is renewed."), next, isCalm || isNews);
+        var isMove = ask.FailedOver && state.FailedOverIn < ask.Epoch && !isCalm;
+        next = isMove ? next with { FailedOverIn = ask.Epoch, CalmAt = now + rules.Block } : next;
+        return new(new(true, state.Epoch, state.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} of {ask.Candidate} is renewed."), next, isCalm || isNews || isMove);
     }
 
     private static VoterStep<GrantAnswer> Grant(VoterState state, SiteRules rules, GrantAsk ask, Position own, TimeSpan now)
@@ -167,14 +169,15 @@ public static class Voter
             return Refuse(state, objection, state.IsBlocked(now) && !state.Order.Paused ? state.CalmAt - now : TimeSpan.Zero);
         }
 
+        var isMove = isFailover || ask.FailedOver;
         var next = new VoterState(ask.Epoch, ask.Candidate, false, null, rules.Lease, now + rules.Lease)
         {
-            FailedOverIn = isFailover ? ask.Epoch : IsMoved(state, ask, now) ? 0 : state.FailedOverIn,
-            CalmAt = isFailover ? now + rules.Block : state.CalmAt,
+            FailedOverIn = isMove ? ask.Epoch : IsMoved(state, ask, now) ? 0 : state.FailedOverIn,
+            CalmAt = isMove ? now + rules.Block : state.CalmAt,
             Order = state.Order,
             Primary = ask.Renewal ? ask.Candidate : state.Primary,
         };
-        return new(new(true, next.Epoch, next.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} is granted to {ask.Candidate}."), next, true);
+        return new(new(true, next.Epoch, next.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} is granted to {ask.Candidate}.") { FailedOver = isFailover }, next, true);
     }
 
     /// <summary>Not the first reign, not one that was won elsewhere, not the primary itself again, and not what people wanted.</summary>

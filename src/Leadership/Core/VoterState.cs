@@ -66,6 +66,9 @@ public sealed record GrantAsk(ulong Epoch, string Candidate, Position Verified, 
     /// <summary>An operator wants it, so the rules of automatic failover are not asked.</summary>
     public bool Commanded { get; init; }
 
+    /// <summary>Of a renewal: one of those who granted the epoch took it for a failover, so all do. Said in the first moments of a reign.</summary>
+    public bool FailedOver { get; init; }
+
     /// <summary>What operators said last, as far as the candidate knows: a voter that knows less goes by it.</summary>
     public FailoverOrder Order { get; init; } = FailoverOrder.None;
 }
@@ -74,6 +77,9 @@ public sealed record GrantAsk(ulong Epoch, string Candidate, Position Verified, 
 /// <param name="Reason">One sentence.</param>
 public sealed record GrantAnswer(bool Granted, ulong HighestEpoch, string? Holder, TimeSpan Wait, string Reason)
 {
+    /// <summary>Granted, and taken for a failover.</summary>
+    public bool FailedOver { get; init; }
+
     /// <summary>What operators said last, as far as the voter knows. A candidate that did not know asks again with it: who was told of a pause may not be who knows the last primary.</summary>
     public FailoverOrder Order { get; init; } = FailoverOrder.None;
 }

@@ -121,7 +121,7 @@ internal sealed class Election(
         }
 
         Say(turn, $"{node} is primary of site {rules.Site} in epoch {epoch} from {poll.Ask.Verified} on: {string.Join(", ", granted)} of {rules.Voters.Count} voters granted it.");
-        return new Lease(rules.Site, epoch, new VotedLease(rules, node, epoch, clock, voters, verified, time, log));
+        return new Lease(rules.Site, epoch, new VotedLease(rules, node, epoch, clock, poll.IsFailover, voters, verified, time, log));
     }
 
     private void Lose(Turn turn, Poll poll)
@@ -130,16 +130,22 @@ internal sealed class Election(
         turn.Order = poll.Later ?? turn.Order;
         var patience = poll.Patience(rules.Lease / 8);
         turn.NotBefore = Now + (patience > ShortestPause ? patience : ShortestPause);
+        turn.Vote = VoteNow();
         Say(turn, $"{node} can't be appointed in epoch {poll.Ask.Epoch}: {poll.Granted} of {rules.Voters.Count} voters agree, {rules.Majority} are needed. {poll.Refusals}");
     }
 
     /// <summary>An epoch that was asked for and not won is given back to all: also to those whose answer was not waited for.</summary>
     private Task WithdrawAsync(ulong epoch) => VotedLease.GiveBackToAsync(voters, rules, new(epoch, node, null, Leaving.NotWon), time, CancellationToken.None);
 
+    // What the voters said they are bound to holds while nothing happens. When this node's own vote has changed since, something did, and they are asked again.
+    private TimeSpan NotBefore(Turn turn) => turn.Vote == VoteNow() ? turn.NotBefore : TimeSpan.Zero;
+
+    private (ulong Epoch, bool GivenBack)? VoteNow() => own?.Ballot is { } ballot ? (ballot.Epoch, ballot.GivenBack) : null;
+
     private FailoverOrder Word(Turn turn) => own?.Order is { } known && known.Number > turn.Order.Number ? known : turn.Order;
 
     private CandidateView View(ClusterSnapshot seen, Position version, Turn turn) => new(
-        node, version, own?.Ballot, KnownEpoch(seen, version), turn.NotBefore,
+        node, version, own?.Ballot, KnownEpoch(seen, version), NotBefore(turn),
         [.. seen.Of(rules.Site).Where(holding => holding.Node != node).Select(seen.ToNodeHolding)])
     {
         Behind = seen.BehindOf(rules.Site, node),
@@ -191,6 +197,7 @@ internal sealed class Election(
     {
         public Action<string> Decided { get; } = decided;
         public TimeSpan NotBefore { get; set; } = notBefore;
+        public (ulong Epoch, bool GivenBack)? Vote { get; set; }
         public ulong HeardEpoch { get; set; }
         public FailoverOrder Order { get; set; } = FailoverOrder.None;
         public string? Said { get; set; }

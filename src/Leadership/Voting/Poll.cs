@@ -9,6 +9,9 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
 
     public bool IsWon => Granted >= Rules.Majority && Later is null;
 
+    /// <summary>One of those who granted it took it for a failover. Others may not know who was primary last.</summary>
+    public bool IsFailover => Replies.Any(reply => reply.Answer is { Granted: true, FailedOver: true });
+
     /// <summary>An operator's word that a voter knows and the candidate did not; null when there is none.</summary>
     public FailoverOrder? Later => Replies.Select(reply => reply.Answer?.Order).Where(order => order?.Number > Ask.Order.Number).MaxBy(order => order!.Number);
 

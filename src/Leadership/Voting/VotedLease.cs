@@ -23,12 +23,13 @@ internal sealed class VotedLease : ILeaseKeeper
     private readonly HashSet<string> gone = [];
     private readonly ITimer timer;
     private readonly Task renewing;
+    private readonly TimeSpan tellFailoverUntil;
     private LeaseClock clock;
     private bool over;
 
     /// <param name="won">The clock as the election left it: held by a majority.</param>
     public VotedLease(
-        SiteRules rules, string holder, ulong epoch, LeaseClock won, IReadOnlyList<IVoterLink> voters, Func<Position> verified, TimeProvider time, ILogger log)
+        SiteRules rules, string holder, ulong epoch, LeaseClock won, bool failedOver, IReadOnlyList<IVoterLink> voters, Func<Position> verified, TimeProvider time, ILogger log)
     {
         this.rules = rules;
         this.holder = holder;
@@ -38,6 +39,7 @@ internal sealed class VotedLease : ILeaseKeeper
         this.time = time;
         this.log = log;
         clock = won;
+        tellFailoverUntil = failedOver ? Now + rules.Lease : TimeSpan.Zero;
         timer = time.CreateTimer(_ => CheckDeadline(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         CheckDeadline();
         renewing = Task.WhenAll(voters.Select(voter => RenewAsync(voter, stop.Token)));
@@ -97,7 +99,7 @@ internal sealed class VotedLease : ILeaseKeeper
             using (var limit = new CancellationTokenSource(rules.Lease / 4, time))
             using (var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation))
             {
-                reply = await voter.AskAsync(new(epoch, holder, verified(), rules.Lease, true), false, both.Token);
+                reply = await voter.AskAsync(new(epoch, holder, verified(), rules.Lease, true) { FailedOver = asked < tellFailoverUntil }, false, both.Token);
             }
 
             if (cancellation.IsCancellationRequested)

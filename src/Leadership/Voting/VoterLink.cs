@@ -65,6 +65,7 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
             Renewal = ask.Renewal,
             Probe = probe,
             Commanded = ask.Commanded,
+            FailedOver = ask.FailedOver,
             Order = ask.Order.Number > 0 ? OrderText.ToWire(ask.Order) : null,
         };
         try
@@ -73,6 +74,7 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
             var holder = reply.Holder.Length == 0 ? null : reply.Holder;
             return new(name, new(reply.Granted, reply.HighestEpoch, holder, TimeSpan.FromMilliseconds(reply.WaitMs), Cut(reply.Reason))
             {
+                FailedOver = reply.FailedOver,
                 Order = OrderText.FromWire(reply.Order) ?? FailoverOrder.None,
             }, null);
         }

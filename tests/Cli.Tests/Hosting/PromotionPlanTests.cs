@@ -88,6 +88,63 @@ public sealed class PromotionPlanTests
         Assert.Equal(("", false), (plan.Target, plan.Lawful));
     }
 
+    [Theory]
+    // The primary is out of reach and had 1.9; beta has 1.8, gamma 1.7.
+    [InlineData("beta", "", "has the site's newest version", "1.8", "1.9", "--allow-data-loss")]
+    [InlineData("gamma", "", "has the site's newest version", "1.7", "1.9; beta holds 1.8", "")]
+    [InlineData("gamma", "beta", "has the site's newest version", "1.7", "1.9", "--allow-data-loss")]
+    [InlineData("beta", "beta", "is reachable", "no", "yes", "")]
+    public void What_a_node_lacks_that_is_to_be_appointed_without_a_primary(string node, string unreachable, string rule, string value, string limit, string overruledBy)
+    {
+        var plan = Plan(node, ["alpha", unreachable], alpha, Holding("beta", SiteRole.Replica, 1, 8), Holding("gamma", SiteRole.Replica, 1, 7));
+
+        var check = plan.Checks.First(check => !check.Ok);
+        Assert.Equal((node, rule, value, limit, overruledBy), (check.Node, check.Rule, check.Value, check.Limit, check.OverruledBy));
+        Assert.False(plan.IsLawful(new() { Force = true }));
+        Assert.Equal(overruledBy.Length > 0, plan.IsLawful(new() { AllowDataLoss = true }));
+    }
+
+    [Fact]
+    public void What_would_be_given_up_is_said_in_versions_and_seconds_and_who_has_it()
+    {
+        var plan = Plan("", ["alpha"], alpha, Holding("beta", SiteRole.Replica, 1, 6, secondsBeforeNoon: 30), Holding("gamma", SiteRole.Replica, 1, 7, secondsBeforeNoon: 20));
+
+        Assert.Equal(("gamma", false), (plan.Target, plan.Lawful));
+        Assert.Equal((2ul, 20.0), (plan.Stake!.Versions, plan.Stake.Seconds));
+        Assert.Equal(["alpha"], plan.Stake.OnlyOn);
+        Assert.Equal("; --allow-data-loss would overrule that", plan.Remedy(new()));
+        Assert.Null(Plan("gamma", [], alpha, Holding("gamma", SiteRole.Replica, 1, 7)).Stake);
+    }
+
+    [Fact]
+    public void An_excluded_node_and_one_whose_apps_do_not_run_take_force()
+    {
+        var site = Site() with { Failover = FailoverConfig.Default with { Never = ["beta"] } };
+        var snapshot = Of([], alpha, Holding("beta", SiteRole.Replica, 1, 9), Holding("gamma", SiteRole.Replica, 1, 8, app: null));
+
+        foreach (var (node, rule) in new[] { ("beta", "is not excluded (failover.never)"), ("gamma", "runs the apps, warm") })
+        {
+            var plan = Plan(site, node, snapshot);
+            Assert.Equal((rule, "--force"), (Assert.Single(plan.Checks, check => !check.Ok).Rule, plan.Checks.First(check => !check.Ok).OverruledBy));
+            Assert.False(plan.IsLawful(new() { AllowDataLoss = true }));
+            Assert.True(plan.IsLawful(new() { Force = true }));
+        }
+
+        Assert.Equal("gamma", Plan(site, "", Of([], alpha, Holding("beta", SiteRole.Replica, 1, 9), Holding("gamma", SiteRole.Replica, 1, 8))).Target);
+    }
+
+    [Fact]
+    public void An_epoch_that_is_past_is_refused_and_nothing_overrules_that()
+    {
+        var snapshot = Of([], alpha with { Epoch = 4 }, Holding("beta", SiteRole.Replica, 4, 9));
+        var stale = PromotionPlan.Of(Config(Site()), Site(), snapshot, snapshot.PrimaryOf("wiki"), "beta", 3);
+
+        var check = Assert.Single(stale.Checks, check => !check.Ok);
+        Assert.Equal(("the epoch is the one you named", "4", "3"), (check.Rule, check.Value, check.Limit));
+        Assert.False(stale.IsLawful(new() { Force = true, AllowDataLoss = true }));
+        Assert.True(PromotionPlan.Of(Config(Site()), Site(), snapshot, snapshot.PrimaryOf("wiki"), "beta", 4).Lawful);
+    }
+
     private static PromotionPlan Plan(string to, string[] unreachable, params SiteHolding[] holdings) => Plan(Site(), to, Of(unreachable, holdings));
 
     private static PromotionPlan Plan(SiteConfig site, string to, ClusterSnapshot snapshot) =>

@@ -78,7 +78,7 @@ internal sealed class ReigningNode : IAsyncDisposable
         var epochs = new EpochGate(files["epochs"]);
         var context = new SiteContext(
             config, member, site, store, election, said, epochs, peers, new SiteApps(site, member, guard, TimeProvider.System), new ServedSites(),
-            new SiteStatus(store, member.Name, said, epochs, guard, _ => true, () => null), TimeProvider.System, NullLogger.Instance);
+            new SiteStatus(store, member.Name, said, epochs, guard, _ => true, () => null, new DecisionLog(Path.Combine(Path.GetTempPath(), Path.GetRandomFileName()), TimeProvider.System, NullLogger.Instance)), TimeProvider.System, NullLogger.Instance);
         return new ReigningNode(files, store, guard, identity, peers, context, said, new TestLease());
     }
 

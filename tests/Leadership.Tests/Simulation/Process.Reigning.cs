@@ -15,6 +15,7 @@ internal sealed partial class Process
         public LeaseClock Clock { get; set; } = clock;
         public Dictionary<string, TimeSpan> Asked => asked;
         public HashSet<string> Gone { get; } = [];
+        public TimeSpan TellFailoverUntil { get; init; }
         public bool HasEntered { get; set; }
 
         /// <summary>The app is not to run: the site is being handed over, or the node leaves.</summary>
@@ -24,9 +25,9 @@ internal sealed partial class Process
 
     private TimeSpan DeadlineOf(ReignState state) => Book.Deadline(state.Clock, Rules, state.Asked) ?? TimeSpan.MinValue;
 
-    private void Reign(ulong epoch, LeaseClock clock, Dictionary<string, TimeSpan> asked)
+    private void Reign(ulong epoch, LeaseClock clock, Dictionary<string, TimeSpan> asked, bool failedOver)
     {
-        var state = reign = new(epoch, clock, asked);
+        var state = reign = new(epoch, clock, asked) { TellFailoverUntil = failedOver ? Now + Rules.Lease : TimeSpan.MinValue };
         foreach (var voter in Rules.Voters)
         {
             Renew(state, voter);
@@ -84,7 +85,7 @@ internal sealed partial class Process
     private void Renew(ReignState state, string voter)
     {
         var asked = Now;
-        var ask = new GrantAsk(state.Epoch, Name, Verified?.Id ?? default, Rules.Lease, true);
+        var ask = new GrantAsk(state.Epoch, Name, Verified?.Id ?? default, Rules.Lease, true) { FailedOver = asked < state.TellFailoverUntil };
         var isOver = false;
         Send(voter, other => other.OnAsk(ask, false, answer => other.Answer(this, () => While(state, () => Hear(answer)))));
         Later((Rules.Lease / 4).TotalSeconds, () => Again(Rules.Lease / 16));

@@ -181,7 +181,7 @@ internal sealed partial class Process
         }
 
         World.Truth.Won(this, closed.Ask.Epoch, Machine.TimeOf(closed.AskedAt));
-        Reign(closed.Ask.Epoch, clock, granted);
+        Reign(closed.Ask.Epoch, clock, granted, closed.IsFailover);
         return true;
     }
 

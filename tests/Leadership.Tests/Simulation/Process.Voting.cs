@@ -103,6 +103,7 @@ internal sealed partial class Process
 
         void Done()
         {
+            notBefore = (vote.Epoch, vote.GivenBack) == (next.Epoch, next.GivenBack) ? notBefore : TimeSpan.Zero;
             vote = next;
             then();
             if (Machine.IsNode)
