@@ -60,6 +60,7 @@ public sealed partial class PrimaryRole
                 Guards = CaptureGuards.For(site.Files),
                 Touched = claim.Touched.With(unsettled),
                 Logs = logs,
+                InAnyCase = LacksOwnVersion,
                 Contents = contents,
                 Snapshot = site.Files.ReadFrom is { } place ? TreeSnapshot.Open(place, live.Tree, since) : null,
             };

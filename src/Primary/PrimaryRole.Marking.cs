@@ -13,6 +13,12 @@ public sealed partial class PrimaryRole
     /// <summary>The newest version that the arbiter is known to remember as consistent; default where votes decide.</summary>
     public Position Consistent => mark?.Current ?? default;
 
+    /// <summary>
+    /// The arbiter compares positions. A later one has all that an earlier one had only if it was reached by a reign that began with that; so no reign speaks for the versions of another, and begins with one of
+    /// its own, whether anything has changed or not.
+    /// </summary>
+    private bool LacksOwnVersion => mark is not null && store.Head is { } head && head.Id.Epoch < Epoch;
+
     private bool IsMarked(VersionId version) => mark!.Current >= new Position(version.Epoch, version.Sequence);
 
     private void StartMarking()
@@ -46,18 +52,18 @@ public sealed partial class PrimaryRole
         }
     }
 
-    /// <summary>The newest version of this node that most nodes hold, itself among them. Of other epochs than its own newest nothing is claimed: their histories may have parted.</summary>
+    /// <summary>The newest version of this reign that most nodes hold, this one among them.</summary>
     private Position NewestOnEnough()
     {
-        if (published is not { } head)
+        if (published is not { } head || head.Id.Epoch != Epoch)
         {
             return default;
         }
 
         var rules = new SiteRules(site.Name, site.Primary, site.Nodes, site.Voters, site.AutomaticFailover, TimeSpan.Zero) { HasArbiter = true };
         var others = Consistency.Needed(rules) - 1;
-        var held = Others.Select(name => replicas.GetValueOrDefault(name)?.Verified ?? default).Where(version => version.Epoch == head.Id.Epoch)
+        var held = Others.Select(name => replicas.GetValueOrDefault(name)?.Verified ?? default).Where(version => version.Epoch == Epoch)
             .Select(static version => version.Sequence).OrderDescending().ToList();
-        return held.Count < others ? default : new(head.Id.Epoch, others == 0 ? head.Id.Sequence : Math.Min(head.Id.Sequence, held[others - 1]));
+        return held.Count < others ? default : new(Epoch, others == 0 ? head.Id.Sequence : Math.Min(head.Id.Sequence, held[others - 1]));
     }
 }

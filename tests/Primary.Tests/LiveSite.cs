@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Mirror.Node.Apps;
+using Mirror.Leadership.Voting;
 using Mirror.Node.Configuration;
 using Mirror.Primary.Capture;
 using Mirror.Primary.Capture.Databases;
@@ -93,8 +94,8 @@ internal sealed class LiveSite : IAsyncDisposable
         return walk;
     }
 
-    public Task<PrimaryRole> EnterAsync(ulong epoch = 1, CaptureConfig? capture = null, TimeProvider? time = null) => PrimaryRole.EnterAsync(
-        capture is null ? Config : Config with { Capture = capture }, "a", epoch, Store, Live, Spool, time ?? TimeProvider.System, NullLogger.Instance, CancellationToken.None);
+    public Task<PrimaryRole> EnterAsync(ulong epoch = 1, CaptureConfig? capture = null, TimeProvider? time = null, IConsistencyMark? mark = null) => PrimaryRole.EnterAsync(
+        capture is null ? Config : Config with { Capture = capture }, "a", epoch, Store, Live, Spool, time ?? TimeProvider.System, NullLogger.Instance, CancellationToken.None, mark);
 
     public Task<Retirement> RetireAsync(IReadOnlyDictionary<VersionId, ContentHash> ancestry) =>
         FormerPrimary.RetireAsync(Config, "a", Store, Live, Spool, ancestry, Later, NullLogger.Instance, CancellationToken.None);

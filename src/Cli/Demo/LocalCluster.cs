@@ -28,6 +28,9 @@ internal sealed class LocalCluster : IAsyncDisposable
     /// <summary>As described; <c>{node}</c> in its paths is replaced when a member reads the file.</summary>
     public MirrorConfig Config { get; }
 
+    /// <summary>What members find in their environments, by name: settings that are not the same for all.</summary>
+    public Dictionary<string, IReadOnlyDictionary<string, string>> Environments { get; } = [];
+
     public string ConfigFile => Path.Combine(Directory, "mirror.yaml");
 
     /// <summary>Writes the configuration, a CA and all certificates. Starts nothing yet.</summary>
@@ -58,7 +61,7 @@ internal sealed class LocalCluster : IAsyncDisposable
         System.IO.Directory.CreateDirectory(Path.GetDirectoryName(LogOf(member))!);
         var verb = Config.Members[member].Kind.ToString().ToLowerInvariant();
         processes[member] = LocalProcess.Start(
-            [.. program(member), verb, "--config", ConfigFile, "--node", member, "--stop-with-input"], LogOf(member));
+            [.. program(member), verb, "--config", ConfigFile, "--node", member, "--stop-with-input"], LogOf(member), Environments.GetValueOrDefault(member));
     }
 
     /// <summary>The member's process is there, or was not killed by this object.</summary>

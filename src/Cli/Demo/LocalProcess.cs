@@ -16,7 +16,8 @@ internal sealed class LocalProcess : IAsyncDisposable
 
     public bool HasExited => process.HasExited;
 
-    public static LocalProcess Start(IReadOnlyList<string> command, string log)
+    /// <param name="environment">Besides what is inherited.</param>
+    public static LocalProcess Start(IReadOnlyList<string> command, string log, IReadOnlyDictionary<string, string>? environment = null)
     {
         // The shell only redirects; it is replaced by the program, with its arguments as they are.
         var start = new ProcessStartInfo("/bin/sh") { RedirectStandardInput = true, UseShellExecute = false };
@@ -28,6 +29,11 @@ internal sealed class LocalProcess : IAsyncDisposable
         foreach (var inherited in start.Environment.Keys.Where(key => key.StartsWith("MIRROR_", StringComparison.Ordinal)).ToArray())
         {
             start.Environment.Remove(inherited);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
         }
 
         start.Environment["MIRROR_LOCAL_LOG"] = log;

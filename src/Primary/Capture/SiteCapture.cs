@@ -63,6 +63,9 @@ public sealed record CaptureRequest(
     /// <summary>What was found out about the dumps when they were made; null: they are read.</summary>
     public DumpContents? Contents { get; init; }
 
+    /// <summary>A version is made also when nothing has changed.</summary>
+    public bool InAnyCase { get; init; }
+
     /// <summary>What stops it.</summary>
     public CaptureGuards Guards { get; init; } = CaptureGuards.Usual;
 }
@@ -121,7 +124,7 @@ public static class SiteCapture
                     continue;
                 }
 
-                if (head is not null && changes.Delta.IsEmpty)
+                if (head is not null && changes.Delta.IsEmpty && !request.InAnyCase)
                 {
                     File.Delete(pending);
                     return Result(null, null, changes, scanned);
