@@ -28,16 +28,16 @@ internal sealed class LockElection(SiteRules rules, HeldLock place, LockWays way
     private TimeSpan Now => ways.Time.GetElapsedTime(0);
 
     public Task<Lease> WinAsync(Func<Position> verified, Action<string> decided, CancellationToken cancellation) => ContendAsync(
-        new Turn(decided), verified, (view, now) => Candidacy.Decide(view, rules, now), cancellation);
+        new Turn(decided, false), verified, cancellation);
 
     public Task<Lease> StandNowAsync(Func<Position> verified, Action<string> decided, CancellationToken cancellation)
     {
-        var turn = new Turn(decided);
+        var turn = new Turn(decided, true);
         Say(turn, $"{ways.Node} stands for site {rules.Site} on an operator's word.");
-        return ContendAsync(turn, verified, static (_, _) => new Verdict(Stand.Now, TimeSpan.Zero, ""), cancellation);
+        return ContendAsync(turn, verified, cancellation);
     }
 
-    private async Task<Lease> ContendAsync(Turn turn, Func<Position> verified, Func<CandidateView, TimeSpan, Verdict> ranked, CancellationToken cancellation)
+    private async Task<Lease> ContendAsync(Turn turn, Func<Position> verified, CancellationToken cancellation)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var watching = WatchAsync(turn, over.Token);
@@ -54,7 +54,7 @@ internal sealed class LockElection(SiteRules rules, HeldLock place, LockWays way
 
                 var seen = ways.Catalogue.Current;
                 var version = verified();
-                var verdict = Decide(turn, seen, version, ranked);
+                var verdict = Decide(turn, seen, version);
                 Say(turn, verdict.Sentence);
                 if (verdict.Stand != Stand.Now)
                 {
@@ -74,15 +74,20 @@ internal sealed class LockElection(SiteRules rules, HeldLock place, LockWays way
         }
     }
 
-    private Verdict Decide(Turn turn, ClusterSnapshot seen, Position version, Func<CandidateView, TimeSpan, Verdict> ranked)
+    private Verdict Decide(Turn turn, ClusterSnapshot seen, Position version)
     {
         if (sight is null || turn.Index is null)
         {
             return new(Stand.No, TimeSpan.Zero, turn.Trouble ?? $"Asks Consul for the lock of site {rules.Site}.");
         }
 
-        var known = KnownEpoch(seen, version);
-        if (LockRules.Decide(sight, ways.Node, version, known, rules, Now) is { } verdict)
+        var view = new CandidateView(
+            ways.Node, version, sight.Ballot(rules), KnownEpoch(seen, version), TimeSpan.Zero,
+            [.. seen.Of(rules.Site).Where(holding => holding.Node != ways.Node).Select(seen.ToNodeHolding)])
+        {
+            Behind = seen.BehindOf(rules.Site, ways.Node),
+        };
+        if (LockRules.Decide(sight, view, turn.Word, rules, Now) is { } verdict)
         {
             return verdict;
         }
@@ -92,12 +97,7 @@ internal sealed class LockElection(SiteRules rules, HeldLock place, LockWays way
             return new(Stand.Wait, turn.NotBefore, turn.Trouble ?? $"Waits to ask for the lock of site {rules.Site} again.");
         }
 
-        return ranked(
-            new(ways.Node, version, sight.Ballot(rules), known, TimeSpan.Zero, [.. seen.Of(rules.Site).Where(holding => holding.Node != ways.Node).Select(seen.ToNodeHolding)])
-            {
-                Behind = seen.BehindOf(rules.Site, ways.Node),
-            },
-            Now);
+        return turn.Word ? new(Stand.Now, TimeSpan.Zero, "") : Candidacy.Decide(view, rules, Now);
     }
 
     /// <summary>Null when the lock was not had after all.</summary>
@@ -257,8 +257,10 @@ internal sealed class LockElection(SiteRules rules, HeldLock place, LockWays way
     }
 
     /// <summary>What one call learned so far.</summary>
-    private sealed class Turn(Action<string> decided)
+    /// <param name="word">An operator said so: nobody else is left the first try.</param>
+    private sealed class Turn(Action<string> decided, bool word)
     {
+        public bool Word => word;
         public Action<string> Decided { get; } = decided;
         public TimeSpan NotBefore { get; set; } = TimeSpan.MinValue;
         public string? Trouble { get; set; }

@@ -8,16 +8,19 @@ namespace Mirror.Leadership.Consul;
 /// </summary>
 internal static class LockRules
 {
-    /// <param name="knownEpoch">Highest epoch in which anybody was heard of as primary.</param>
+    /// <param name="view">As for <see cref="Candidacy"/>.</param>
+    /// <param name="word">An operator said so.</param>
     /// <returns>Null: nothing about the lock speaks against it.</returns>
-    public static Verdict? Decide(LockSight sight, string node, Position verified, ulong knownEpoch, SiteRules rules, TimeSpan now)
+    public static Verdict? Decide(LockSight sight, CandidateView view, bool word, SiteRules rules, TimeSpan now)
     {
+        var (node, verified) = (view.Node, view.Verified);
         var until = sight.FreeSince + rules.Lease;
         if (sight.Entry is not { } entry)
         {
-            return knownEpoch > 0 && now < until
-                ? Wait(until, $"There is no lock of site {rules.Site}, which has reached epoch {knownEpoch}: waits out a lease that others may believe in.")
-                : null;
+            return view.KnownEpoch == 0 ? null
+                : now < until ? Wait(until, $"There is no lock of site {rules.Site}, which has reached epoch {view.KnownEpoch}: waits out a lease that others may believe in.")
+                : word ? null
+                : DecideWithoutRecord(view, rules);
         }
 
         if (sight.Record is not { } record)
@@ -48,6 +51,22 @@ internal static class LockRules
 
         return record is { GivenBack: true, Successor: { } successor } && successor != node
             ? Wait(until, $"{successor} is to succeed {record.Holder} after epoch {sight.Epoch}; this node leaves it the time.")
+            : null;
+    }
+
+    // A site that voted before, or whose key was deleted: nobody knows what is consistent, so it has to be the best of all.
+    private static Verdict? DecideWithoutRecord(CandidateView view, SiteRules rules)
+    {
+        var silent = rules.Nodes.Where(name => name != view.Node && !view.Holdings.Any(holding => holding.Node == name && holding.Reachable)).ToList();
+        if (silent.Count > 0)
+        {
+            return No(
+                $"There is no lock of site {rules.Site}, which has reached epoch {view.KnownEpoch}, and so no record of what is consistent: waits to hear from {string.Join(", ", silent)}; mirror promote does not.");
+        }
+
+        var better = view.Holdings.Where(holding => rules.Nodes.Contains(holding.Node)).MaxBy(static holding => holding.Verified);
+        return better is not null && better.Verified > view.Verified
+            ? No($"There is no record of what is consistent in site {rules.Site}: {better.Node} holds {better.Verified}, {view.Node} {Text(view.Verified)}.")
             : null;
     }
 

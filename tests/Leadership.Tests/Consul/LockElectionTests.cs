@@ -1,5 +1,4 @@
 using Mirror.Leadership.Core;
-using Mirror.Leadership.Membership;
 using Mirror.Leadership.Tests.Voting;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Consul;
@@ -220,13 +219,16 @@ public sealed class LockElectionTests : IDisposable
     [Fact]
     public void When_the_answer_is_lost_a_lock_that_was_taken_unheard_is_given_back()
     {
-        locks.Verified["a"] = V(1, 1);
-        List<string> said = [];
-        var a = locks.Stand("a", said);
+        locks.Agents["a"].Slow = At(0.1);
+        var a = locks.Stand("a");
+
+        // It has seen the key and has a session; what it hears no more is that it has the lock.
+        Time.Pass(0.25);
         locks.Agents["a"].LosesAnswers = true;
+        Time.Until(() => locks.Servers.Find(Locks.Key)?.Session is not null, 1);
         Time.Pass(12);
         Assert.False(a.IsCompleted);
-        locks.Agents["a"].LosesAnswers = false;
+        (locks.Agents["a"].LosesAnswers, locks.Agents["a"].Slow) = (false, TimeSpan.Zero);
 
         var lease = Time.Await(a);
         Assert.True(lease.IsHeld);
@@ -238,8 +240,8 @@ public sealed class LockElectionTests : IDisposable
     [Fact]
     public void Whoever_lacks_what_was_called_consistent_does_not_take_the_lock()
     {
-        locks.Verified["a"] = V(1, 3);
         var lease = locks.Win("a");
+        locks.Verified["a"] = V(1, 3);
         Assert.True(locks.Raise(lease, V(1, 3)));
         Assert.Equal(V(1, 3), lease.Mark!.Current);
         locks.Verified["b"] = V(1, 2);
@@ -325,6 +327,7 @@ public sealed class LockElectionTests : IDisposable
     public void A_free_key_that_somebody_else_wrote_is_nobodys()
     {
         locks.Verified["a"] = locks.Verified["b"] = V(1, 1);
+        locks.Gossip("a", "b", "c");
         locks.Servers.Overwrite(Locks.Key, "oops"u8.ToArray());
         List<string> said = [];
         var a = locks.Stand("a", said);
@@ -343,6 +346,7 @@ public sealed class LockElectionTests : IDisposable
     {
         var lease = locks.Win("a");
         locks.Verified["b"] = V(1, 4);
+        locks.Gossip("a", "b", "c");
         var b = locks.Stand("b");
         Time.Pass(5);
         locks.Servers.Overwrite(Locks.Key, null);
@@ -358,6 +362,7 @@ public sealed class LockElectionTests : IDisposable
     {
         locks.Gate("a").Admit("wiki", 41);
         locks.Verified["a"] = V(41, 7);
+        locks.Gossip("a", "b", "c");
         var a = locks.Stand("a");
         var took = Time.Until(() => a.IsCompleted);
 
@@ -365,6 +370,32 @@ public sealed class LockElectionTests : IDisposable
         Assert.InRange(took, Rules.Lease - At(0.1), Rules.Lease + At(1));
         Time.Run(() => Time.Await(a).GiveBackAsync(null, CancellationToken.None));
         Assert.Equal(43ul, locks.Win("a").Epoch);
+    }
+
+    [Fact]
+    public void Without_a_record_of_what_is_consistent_all_nodes_are_heard_and_the_best_begins()
+    {
+        (locks.Verified["a"], locks.Verified["b"]) = (V(41, 7), V(41, 9));
+        locks.Gossip("a");
+        List<string> said = [];
+        var a = locks.Stand("a", said);
+        Time.Pass(30);
+        Assert.Equal(
+            "There is no lock of site wiki, which has reached epoch 41, and so no record of what is consistent: waits to hear from b, c; mirror promote does not.", said[^1]);
+        locks.Gossip("a", "b", "c");
+        Time.Pass(30);
+        Assert.Equal("There is no record of what is consistent in site wiki: b holds 41.9, a 41.7.", said[^1]);
+        Assert.False(a.IsCompleted);
+        Assert.Equal(42ul, locks.Win("b").Epoch);
+    }
+
+    [Fact]
+    public void Without_a_record_an_operators_word_is_enough()
+    {
+        locks.Verified["a"] = V(41, 7);
+        var a = Time.Begin(() => locks.Of("a").StandNowAsync(() => locks.Verified["a"], _ => { }, CancellationToken.None));
+        var took = Time.Until(() => a.IsCompleted);
+        Assert.InRange(took, Rules.Lease - At(0.1), Rules.Lease + At(1));
     }
 
     [Fact]
@@ -401,9 +432,7 @@ public sealed class LockElectionTests : IDisposable
     {
         var lease = locks.Win("a");
         (locks.Verified["b"], locks.Verified["c"]) = (V(1, 4), V(1, 5));
-        locks.Catalogue.Say(new(
-            new[] { "a", "b", "c" }.ToDictionary(name => name, name => new ClusterMember(name, "node", "", true, "up")),
-            [.. new[] { "b", "c" }.Select(name => new SiteHolding("wiki", name, SiteRole.Replica, 1, locks.Verified[name], locks.Verified[name], default, null, null, "", []))]));
+        locks.Gossip("b", "c");
         var b = locks.Stand("b");
         var c = locks.Stand("c");
         Time.Run(() => lease.GiveBackAsync(null, CancellationToken.None));

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Mirror.Leadership.Consul;
 using Mirror.Leadership.Core;
+using Mirror.Leadership.Membership;
 using Mirror.Leadership.Tests.Voting;
 using Mirror.Leadership.Voting;
 using Mirror.Node.Configuration;
@@ -68,6 +69,11 @@ internal sealed class Locks : IDisposable
         });
         Time.Until(() => true);
     }
+
+    /// <summary>The catalogue lists these nodes with what they hold, all of them reachable.</summary>
+    public void Gossip(params string[] names) => Catalogue.Say(new(
+        names.ToDictionary(name => name, name => new ClusterMember(name, "node", "", true, "up")),
+        [.. names.Select(name => new SiteHolding("wiki", name, SiteRole.Replica, Verified[name].Epoch, Verified[name], Verified[name], default, null, null, "", []))]));
 
     public IEpochGate Gate(string name) => new EpochGate(scratch.At($"{name}/epochs"));
 

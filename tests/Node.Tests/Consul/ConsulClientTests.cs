@@ -35,62 +35,9 @@ public sealed class ConsulClientTests : IAsyncLifetime, IDisposable
         _scratch.Dispose();
     }
 
-    [Fact]
-    public async Task A_lock_is_taken_and_freed_in_one_step_with_its_value()
-    {
-        Assert.Null((await _consul.ReadKeyAsync("mirror/x/wiki", _limit.Token)).Entry);
-        await RegisterAsync();
-        var session = await SessionAsync();
-        var taken = await _consul.CommitAsync(
-            [
-                new(KeyVerb.Cas, "mirror/x/wiki") { Value = "one"u8.ToArray() },
-                new(KeyVerb.Lock, "mirror/x/wiki") { Session = session, Value = "two"u8.ToArray() },
-            ],
-            _limit.Token);
-        Assert.True(taken.Committed);
-        var entry = (await _consul.ReadKeyAsync("mirror/x/wiki", _limit.Token)).Entry!;
-        Assert.Equal((session, 1ul, taken.Entries[^1].ModifyIndex), (entry.Session, entry.LockIndex, entry.ModifyIndex));
-        Assert.Equal("two"u8, entry.Value);
-
-        var stale = await _consul.CommitAsync([new(KeyVerb.CheckIndex, "mirror/x/wiki") { Index = 1 }], _limit.Token);
-        Assert.False(stale.Committed);
-        Assert.Contains("current modify index", stale.Why, StringComparison.Ordinal);
-        var freed = await _consul.CommitAsync(
-            [new(KeyVerb.CheckSession, "mirror/x/wiki") { Session = session }, new(KeyVerb.Unlock, "mirror/x/wiki") { Session = session, Value = "three"u8.ToArray() }], _limit.Token);
-        Assert.True(freed.Committed);
-        entry = (await _consul.ReadKeyAsync("mirror/x/wiki", _limit.Token)).Entry!;
-        Assert.Null(entry.Session);
-        Assert.Equal("three"u8, entry.Value);
-        Assert.True((await _consul.CommitAsync([new(KeyVerb.Delete, "mirror/x/wiki")], _limit.Token)).Committed);
-    }
-
-    [Fact]
-    public async Task A_session_is_renewed_until_it_is_closed_and_its_lock_has_a_delay()
-    {
-        await RegisterAsync();
-        var session = await SessionAsync();
-        await LockAsync("k", session);
-        Assert.True(await _consul.RenewSessionAsync(session, _limit.Token));
-        await _consul.CloseSessionAsync(session, _limit.Token);
-        Assert.False(await _consul.RenewSessionAsync(session, _limit.Token));
-
-        var other = await SessionAsync();
-        var refused = await _consul.CommitAsync([new(KeyVerb.Lock, "k") { Session = other }], _limit.Token);
-        Assert.False(refused.Committed);
-        Assert.Contains("lock delay", refused.Why, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task Waiting_at_a_key_ends_with_its_next_change_or_with_the_time()
-    {
-        _servers.Overwrite("k", "one"u8.ToArray());
-        var first = await _consul.WatchKeyAsync("k", 0, TimeSpan.FromSeconds(30), _limit.Token);
-        var same = await _consul.WatchKeyAsync("k", first.Index, TimeSpan.FromMilliseconds(100), _limit.Token);
-        Assert.Equal(first.Index, same.Index);
-        var waiting = _consul.WatchKeyAsync("k", first.Index, TimeSpan.FromSeconds(30), _limit.Token);
-        _servers.Overwrite("k", "two"u8.ToArray());
-        Assert.Equal("two"u8.ToArray(), (await waiting).Entry!.Value);
-    }
+    [Theory]
+    [MemberData(nameof(ConsulContract.Names), MemberType = typeof(ConsulContract))]
+    public Task The_stand_in_keeps_the_contract(string part) => ConsulContract.CheckAsync(part, _consul, _limit.Token);
 
     [Fact]
     public async Task What_may_be_asked_twice_is_asked_again_and_a_transaction_is_not()
@@ -104,24 +51,6 @@ public sealed class ConsulClientTests : IAsyncLifetime, IDisposable
         Assert.Equal(ConsulFault.Failed, failure.Fault);
         Assert.Contains("No cluster leader", failure.Message, StringComparison.Ordinal);
         Assert.Equal(4, _http.Requests);
-    }
-
-    [Fact]
-    public async Task A_service_is_found_with_its_tags_and_its_health()
-    {
-        await RegisterAsync();
-        var before = await _consul.WatchServiceAsync("wiki", 0, TimeSpan.Zero, _limit.Token);
-        var found = Assert.Single(before.Instances);
-        Assert.Equal(("mirror-x-wiki-alpha", "10.0.0.1", 20001, ServiceHealth.Passing), (found.Id, found.Address, found.Port, found.Health));
-        Assert.Equal(["primary"], found.Tags);
-        Assert.Equal("alpha", found.Meta["node"]);
-
-        var waiting = _consul.WatchServiceAsync("wiki", before.Index, TimeSpan.FromSeconds(30), _limit.Token);
-        await _consul.ReportAsync("mirror-x-wiki-alpha", ServiceHealth.Critical, "stopped", _limit.Token);
-        Assert.Equal(ServiceHealth.Critical, Assert.Single((await waiting).Instances).Health);
-        await _consul.DeregisterAsync("mirror-x-wiki-alpha", _limit.Token);
-        Assert.Empty((await _consul.WatchServiceAsync("wiki", 0, TimeSpan.Zero, _limit.Token)).Instances);
-        await Assert.ThrowsAsync<ConsulException>(() => _consul.ReportAsync("mirror-x-wiki-alpha", ServiceHealth.Passing, "", _limit.Token));
     }
 
     [Fact]
@@ -201,18 +130,6 @@ public sealed class ConsulClientTests : IAsyncLifetime, IDisposable
         Assert.StartsWith($"Consul at {gone} does not answer: ", silent.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task A_lock_is_given_back_by_whoever_knows_its_session_and_only_once()
-    {
-        await RegisterAsync();
-        var session = await SessionAsync();
-        await LockAsync("k", session, new LockRecord("alpha", 3, 4, 7, false, null).Write());
-        Assert.Equal(ReleaseOutcome.NotHeld, await LockRelease.RunAsync(_consul, "k", Guid.NewGuid().ToString(), null, _limit.Token));
-        Assert.Equal(ReleaseOutcome.Released, await LockRelease.RunAsync(_consul, "k", session, "beta", _limit.Token));
-        Assert.Equal(ReleaseOutcome.NotHeld, await LockRelease.RunAsync(_consul, "k", session, null, _limit.Token));
-        Assert.Equal(new LockRecord("alpha", 3, 4, 7, true, "beta"), LockRecord.Read(_servers.Find("k")!.Value));
-    }
-
     [Theory]
     [InlineData(0ul, 7ul, 7ul)]
     [InlineData(7ul, 9ul, 9ul)]
@@ -246,12 +163,4 @@ public sealed class ConsulClientTests : IAsyncLifetime, IDisposable
             return failure.Fault;
         }
     }
-
-    private Task RegisterAsync() => _consul.RegisterAsync(
-        new("mirror-x-wiki-alpha", "wiki", ["primary"], "10.0.0.1", 20001, new Dictionary<string, string> { ["node"] = "alpha" }, TimeSpan.FromMinutes(1), ServiceHealth.Passing), _limit.Token);
-
-    private Task<string> SessionAsync() => _consul.OpenSessionAsync(new("test", TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(20), "mirror-x-wiki-alpha"), _limit.Token);
-
-    private async Task LockAsync(string key, string session, byte[]? value = null) => Assert.True(
-        (await _consul.CommitAsync([new(KeyVerb.Cas, key) { Value = [] }, new(KeyVerb.Lock, key) { Session = session, Value = value }], _limit.Token)).Committed);
 }
