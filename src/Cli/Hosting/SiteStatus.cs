@@ -13,6 +13,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
     DecisionLog decisions)
 {
     private readonly Lock gate = new();
+    private bool isSpread;
     private SiteHolding last = new(store.Site, node, SiteRole.Joining, 0, default, default, default, null, null, "starting", []);
 
     public SiteHolding Current
@@ -33,6 +34,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
         SiteRole role, ulong? epoch, VersionId stored, VersionRecord? verified, VersionId warm, AppSet? apps, string sentence, CancellationToken cancellation)
     {
         SiteHolding now;
+        Task spreading;
         bool isNew;
         lock (gate)
         {
@@ -47,6 +49,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
                 HeldBack = heldBack(),
             };
             isNew = (now.Role, now.Epoch) != (before.Role, before.Epoch);
+            spreading = Spread_NeedsLock(cancellation);
         }
 
         if (isNew)
@@ -54,7 +57,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
             decisions.Write(RoleOf(now), now.Epoch, sentence);
         }
 
-        return catalogue.PublishAsync(now, cancellation);
+        return spreading;
     }
 
     /// <summary>Whether others may count on this node's vote for a version that it holds.</summary>
@@ -63,24 +66,33 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
     /// <summary>The same state, said again: what this node's vote knows has changed.</summary>
     public Task SayAgainAsync(CancellationToken cancellation)
     {
-        SiteHolding now;
         lock (gate)
         {
-            now = last = last with { HeldBack = heldBack() };
+            last = last with { HeldBack = heldBack() };
+            return Spread_NeedsLock(cancellation);
         }
-
-        return catalogue.PublishAsync(now, cancellation);
     }
 
-    /// <summary>The same state, with another last decision. Spread with the next change.</summary>
+    /// <summary>The same state, with another last decision. Nobody waits for it to be spread.</summary>
     public void Say(string sentence)
     {
         lock (gate)
         {
-            last = last with { Sentence = sentence };
+            last = last with { Sentence = sentence, HeldBack = heldBack() };
+            if (isSpread)
+            {
+                _ = Spread_NeedsLock(CancellationToken.None);
+            }
         }
 
         Note(sentence);
+    }
+
+    // In the order in which it became so: an older state must not replace a newer one.
+    private Task Spread_NeedsLock(CancellationToken cancellation)
+    {
+        isSpread = true;
+        return catalogue.PublishAsync(last, cancellation);
     }
 
     /// <summary>For the history alone.</summary>

@@ -13,7 +13,7 @@ public enum Stand
 }
 
 /// <param name="Until">For <see cref="Stand.Wait"/>: monotonic time at which to look again.</param>
-/// <param name="Sentence">What was decided and why.</param>
+/// <param name="Sentence">What was decided and why; empty when there is nothing new to say.</param>
 public sealed record Verdict(Stand Stand, TimeSpan Until, string Sentence);
 
 /// <summary>All a node looks at before it stands.</summary>
@@ -62,7 +62,7 @@ public static class Candidacy
         // The voters were asked a moment ago: they are not asked again before they could answer differently.
         if (now < view.NotBefore)
         {
-            return Wait(view.NotBefore, $"Waits to ask the voters of site {rules.Site} again.");
+            return Wait(view.NotBefore, AskedAMomentAgo);
         }
 
         return ballot switch
@@ -94,7 +94,7 @@ public static class Candidacy
         }
 
         return now < view.NotBefore
-            ? Wait(view.NotBefore, $"Waits to ask the voters of site {rules.Site} again.")
+            ? Wait(view.NotBefore, AskedAMomentAgo)
             : Now($"No node holds a version of site {rules.Site} yet, and {view.Node} is its configured primary.");
     }
 
@@ -184,6 +184,9 @@ public static class Candidacy
 
         return int.MaxValue;
     }
+
+    // What the voters said stands, with their reasons.
+    private const string AskedAMomentAgo = "";
 
     private static Verdict Now(string sentence) => new(Stand.Now, TimeSpan.Zero, sentence);
 

@@ -184,7 +184,7 @@ internal sealed class Election(
 
     private void Say(Turn turn, string sentence)
     {
-        if (sentence != turn.Said)
+        if (sentence.Length > 0 && sentence != turn.Said)
         {
             turn.Said = sentence;
             Log.Turn(log, rules.Site, sentence);
