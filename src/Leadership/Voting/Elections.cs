@@ -44,7 +44,7 @@ public sealed class Elections
             }
 
             IVoterLink LinkTo(string voter) =>
-                own is not null && voter == member.Name ? new LocalVoter(voter, own) : new RemoteVoter(voter, site.Name, () => channels.To(voter));
+                own is not null && voter == member.Name ? new LocalVoter(voter, own) : new RemoteVoter(voter, site.Name, channels.ForQuestionsTo(voter, time), rules.Lease / 4);
 
             IReadOnlyList<IVoterLink> links = [.. rules.Voters.Select(LinkTo)];
             bySite[site.Name] = new Election(rules, member.Name, own, links, catalogue, gate, time, log);

@@ -4,7 +4,7 @@ using Mirror.Leadership.Core;
 namespace Mirror.Leadership.Voting;
 
 /// <summary>
-/// Keeps a lease that the voters granted: asks each voter on its own, three times a lease, and again soon after a failure, for as long as it is held. It is
+/// Keeps a lease that the voters granted: asks each voter on its own, six times a lease, and again soon after a failure, for as long as it is held. It is
 /// lost when the promises that are left are no majority (by the <see cref="LeaseClock"/>, a margin early), or as soon as so many voters have moved on to a
 /// later epoch that no majority can renew it.
 /// </summary>
@@ -96,7 +96,7 @@ internal sealed class VotedLease : ILeaseKeeper
         {
             var asked = Now;
             VoterReply reply;
-            using (var limit = new CancellationTokenSource(rules.Lease / 4, time))
+            using (var limit = new CancellationTokenSource(rules.Lease / 8, time))
             using (var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation))
             {
                 reply = await voter.AskAsync(new(epoch, holder, verified(), rules.Lease, true) { FailedOver = asked < tellFailoverUntil }, false, both.Token);
@@ -114,7 +114,7 @@ internal sealed class VotedLease : ILeaseKeeper
                 LogChange(voter.Voter, reply, granted);
             }
 
-            var pause = (granted ? rules.Lease / 3 : rules.Lease / 16) - (granted ? Now - asked : TimeSpan.Zero);
+            var pause = (granted ? rules.Lease / 6 : rules.Lease / 16) - (granted ? Now - asked : TimeSpan.Zero);
             await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, time, cancellation).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }

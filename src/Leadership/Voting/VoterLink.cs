@@ -1,6 +1,6 @@
 using Grpc.Core;
-using Grpc.Net.Client;
 using Mirror.Leadership.Core;
+using Mirror.Node.Channels;
 using Mirror.Node.Wire;
 using VotingWire = Mirror.Node.Wire.Voting;
 
@@ -46,7 +46,9 @@ internal sealed class LocalVoter(string name, SiteVoter voter) : IVoterLink
 }
 
 /// <summary>A voter on another member, over the Voting service. The caller's token carries the time limit.</summary>
-internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> channel) : IVoterLink
+/// <param name="way">Votes have a connection of their own.</param>
+/// <param name="connectWithin">How long a connection may be in the making before another is tried.</param>
+internal sealed class RemoteVoter(string name, string site, QuestionChannel way, TimeSpan connectWithin) : IVoterLink
 {
     // One sentence each; a voter that talks more is cut.
     private const int LongestReason = 500;
@@ -68,9 +70,10 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
             FailedOver = ask.FailedOver,
             Order = ask.Order.Number > 0 ? OrderText.ToWire(ask.Order) : null,
         };
+        var channel = way.Current;
         try
         {
-            var reply = await new VotingWire.VotingClient(channel()).RequestGrantAsync(request, cancellationToken: cancellation);
+            var reply = await new VotingWire.VotingClient(channel).RequestGrantAsync(request, cancellationToken: cancellation);
             var holder = reply.Holder.Length == 0 ? null : reply.Holder;
             return new(name, new(reply.Granted, reply.HighestEpoch, holder, TimeSpan.FromMilliseconds(reply.WaitMs), Cut(reply.Reason))
             {
@@ -78,12 +81,13 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
                 Order = OrderText.FromWire(reply.Order) ?? FailoverOrder.None,
             }, null);
         }
-        catch (RpcException failure)
+        catch (RpcException failure) when (!cancellation.IsCancellationRequested)
         {
             return new(name, null, Cut($"{failure.StatusCode}: {failure.Status.Detail}"));
         }
-        catch (OperationCanceledException)
+        catch (Exception late) when (late is RpcException or OperationCanceledException or ObjectDisposedException)
         {
+            way.Unanswered(channel, connectWithin);
             return new(name, null, "not in time");
         }
     }
@@ -92,7 +96,7 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
     {
         try
         {
-            var reply = await new VotingWire.VotingClient(channel()).HearOrderAsync(
+            var reply = await new VotingWire.VotingClient(way.Current).HearOrderAsync(
                 new OrderRequest { Site = site, Order = order is null ? null : OrderText.ToWire(order) }, cancellationToken: cancellation);
             return new(name, reply.Accepted, OrderText.FromWire(reply.Known), reply.HighestEpoch, Cut(reply.Reason));
         }
@@ -100,7 +104,7 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
         {
             return new(name, false, null, 0, Cut($"It does not answer ({failure.StatusCode}: {failure.Status.Detail})."));
         }
-        catch (OperationCanceledException)
+        catch (Exception late) when (late is OperationCanceledException or ObjectDisposedException)
         {
             return new(name, false, null, 0, "It does not answer (not in time).");
         }
@@ -111,14 +115,14 @@ internal sealed class RemoteVoter(string name, string site, Func<GrpcChannel> ch
         var request = new GiveBackRequest { Site = site, Epoch = back.Epoch, Holder = back.Holder, Successor = back.Successor ?? "", InOrder = back.How == Leaving.InOrder };
         try
         {
-            var reply = await new VotingWire.VotingClient(channel()).GiveBackAsync(request, cancellationToken: cancellation);
+            var reply = await new VotingWire.VotingClient(way.Current).GiveBackAsync(request, cancellationToken: cancellation);
             return new(reply.Accepted, Cut(reply.Reason));
         }
         catch (RpcException failure)
         {
             return new(false, Cut($"It does not answer ({failure.StatusCode}: {failure.Status.Detail})."));
         }
-        catch (OperationCanceledException)
+        catch (Exception late) when (late is OperationCanceledException or ObjectDisposedException)
         {
             return new(false, "It does not answer (not in time).");
         }

@@ -23,18 +23,24 @@ public sealed class PeerChannels(MirrorConfig config, MemberIdentity identity) :
 
     // Lazy, so that two first callers do not open two channels of which one is never closed.
     private readonly ConcurrentDictionary<string, Lazy<GrpcChannel>> _channels = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, QuestionChannel> _questions = new(StringComparer.Ordinal);
     private volatile bool _disposed;
 
     /// <exception cref="KeyNotFoundException">No such member.</exception>
     public GrpcChannel To(string member)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        if (!config.Members.TryGetValue(member, out var peer))
-        {
-            throw new KeyNotFoundException($"'{member}' is not a member of the cluster {config.Cluster.Name}; its members are {string.Join(", ", config.Members.Keys)}.");
-        }
-
+        var peer = PeerOf(member);
         return _channels.GetOrAdd(member, _ => new Lazy<GrpcChannel>(() => Open(peer, identity))).Value;
+    }
+
+    /// <summary>A way of its own for small questions, one for all who have some.</summary>
+    /// <exception cref="KeyNotFoundException">No such member.</exception>
+    public QuestionChannel ForQuestionsTo(string member, TimeProvider time)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var peer = PeerOf(member);
+        return _questions.GetOrAdd(member, _ => new QuestionChannel(() => Open(peer, identity), time));
     }
 
     /// <summary>A channel to one member with the certificate of <paramref name="self"/>; for callers that keep it themselves.</summary>
@@ -84,7 +90,17 @@ public sealed class PeerChannels(MirrorConfig config, MemberIdentity identity) :
         }
 
         _channels.Clear();
+        foreach (var channel in _questions.Values)
+        {
+            channel.Dispose();
+        }
+
+        _questions.Clear();
     }
+
+    private MemberConfig PeerOf(string member) => config.Members.TryGetValue(member, out var peer)
+        ? peer
+        : throw new KeyNotFoundException($"'{member}' is not a member of the cluster {config.Cluster.Name}; its members are {string.Join(", ", config.Members.Keys)}.");
 
     private static async ValueTask<Stream> DialAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
     {

@@ -81,14 +81,14 @@ internal sealed partial class Process
         }
     }
 
-    // Each voter on its own: three times a lease, and again soon after a failure.
+    // Each voter on its own: six times a lease, and again soon after a failure.
     private void Renew(ReignState state, string voter)
     {
         var asked = Now;
         var ask = new GrantAsk(state.Epoch, Name, Verified?.Id ?? default, Rules.Lease, true) { FailedOver = asked < state.TellFailoverUntil };
         var isOver = false;
         Send(voter, other => other.OnAsk(ask, false, answer => other.Answer(this, () => While(state, () => Hear(answer)))));
-        Later((Rules.Lease / 4).TotalSeconds, () => Again(Rules.Lease / 16));
+        Later((Rules.Lease / 8).TotalSeconds, () => Again(Rules.Lease / 16));
 
         void Hear(GrantAnswer answer)
         {
@@ -98,7 +98,7 @@ internal sealed partial class Process
                 state.Clock = Book.Promised(state.Clock, voter, asked, Now);
                 state.Asked[voter] = asked;
                 Guard.Prolong(DeadlineOf(state));
-                Again((Rules.Lease / 3) - (Now - asked));
+                Again((Rules.Lease / 6) - (Now - asked));
                 return;
             }
 
