@@ -10,7 +10,7 @@ usage: ./build.sh COMMAND
   build       compile everything (Release)
   publish     what ./mirror runs: the program and the sample wiki, compiled ahead of time, in .build/
   test        install what tests need (when root, with apt), then run all tests; ends with "N passed, N failed"
-  scenarios   only the scenarios: real processes, real kills
+  scenarios   only the scenarios, all of them: real processes, real kills; what has figures 20 times (--rounds N); ends with a table
   bench       measure Mirror beside its peers (bench --help: what, and how)
 TEXT
 }
@@ -90,6 +90,9 @@ needs() {
     [ -n "$(ls -d /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || missing+=(postgresql)
     [ -x /usr/sbin/mariadbd ] || missing+=(mariadb-server)
     command -v sqlite3 >/dev/null || missing+=(sqlite3)
+    command -v ip >/dev/null || missing+=(iproute2)
+    command -v nft >/dev/null || missing+=(nftables)
+    [ -n "$(ls /usr/lib/*/faketime/libfaketimeMT.so.1 2>/dev/null)" ] || missing+=(libfaketime)
     [ ${#missing[@]} -gt 0 ] || return 0
     if [ "$(id -u)" != 0 ]; then echo "Tests also need: ${missing[*]} (apt-get install ${missing[*]})" >&2; return 0; fi
     quietly "Installing ${missing[*]}" sh -c "apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ${missing[*]}"
@@ -113,6 +116,20 @@ run_tests() {
     echo
     echo "$passed passed, $failed failed"
     [ "$failed" = 0 ]
+}
+
+scenarios() {
+    local rounds=20 ended=0
+    case ${1:-} in
+        '') ;;
+        --rounds) rounds=${2:?--rounds needs a number} ;;
+        *) usage >&2; return 2 ;;
+    esac
+    needs; build; publish
+    rm -f .build/scenarios.md
+    MIRROR_ROUNDS=$rounds run_tests tests/Scenarios/Mirror.Scenarios.csproj || ended=$?
+    if [ -e .build/scenarios.md ]; then cat .build/scenarios.md; fi
+    return $ended
 }
 
 bench_usage() {
@@ -157,7 +174,7 @@ case ${1:-} in
     build) build ;;
     publish) publish ;;
     test) needs; build; publish; run_tests $(ls tests/*/*.csproj | grep -vE 'tests/(Testing|GuardHost|ShopApp)/|Scenarios') tests/Scenarios/Mirror.Scenarios.csproj ;;
-    scenarios) needs; build; publish; run_tests tests/Scenarios/Mirror.Scenarios.csproj ;;
+    scenarios) shift; scenarios "$@" ;;
     bench) shift; bench "$@" ;;
     *) usage; exit 2 ;;
 esac

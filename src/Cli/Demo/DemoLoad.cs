@@ -4,7 +4,8 @@ using System.Globalization;
 namespace Mirror.Cli.Demo;
 
 /// <summary>A line that the wiki acknowledged.</summary>
-internal sealed record AcknowledgedLine(string Page, string Line, DateTimeOffset At);
+/// <param name="Epoch">Reign that acknowledged it; 0 when it said none.</param>
+internal sealed record AcknowledgedLine(string Page, string Line, DateTimeOffset At, ulong Epoch);
 
 /// <summary>An answer from the site, as its user saw it.</summary>
 /// <param name="Epoch">Reign that answered, from the proxy's Mirror-Epoch header; 0 when it said none.</param>
@@ -135,8 +136,9 @@ internal sealed class DemoLoad : IAsyncDisposable
                 if (response.IsSuccessStatusCode)
                 {
                     var now = time.GetUtcNow();
-                    acknowledged.Enqueue(new AcknowledgedLine(page, line, now));
-                    answers.Enqueue(new Answer(asked, now, EpochOf(response), IsWrite: true));
+                    var epoch = EpochOf(response);
+                    acknowledged.Enqueue(new AcknowledgedLine(page, line, now, epoch));
+                    answers.Enqueue(new Answer(asked, now, epoch, IsWrite: true));
                 }
                 else
                 {

@@ -22,6 +22,7 @@ internal sealed partial class HostNetwork : IDisposable
             ip link add port$number netns $switch type veth peer name eth0 netns $space
             ip -n $switch link set port$number master bridge up
             ip -n $space addr add 10.77.0.$number/24 dev eth0; ip -n $space link set eth0 up
+            ip netns exec $space nft 'table ip mirror { chain input { type filter hook input priority 0; policy accept; }; }'
         done
         ip netns exec $switch nft 'table bridge mirror { chain forward { type filter hook forward priority 0; policy accept; }; }'
         """;
@@ -46,25 +47,40 @@ internal sealed partial class HostNetwork : IDisposable
 
     public void Plug(string host) => Shell.Run("ip -n $1 link set port$2 up", Switch, $"{NumberOf(host)}");
 
-    /// <summary>What one host sends to another does not arrive.</summary>
-    public void Drop(string from, string to) => Lose(from, to, 100);
+    /// <summary>Nobody hears a host any more.</summary>
+    public void DropAllFrom(string host) => Drop($"ip saddr {AddressOf(host)}");
 
+    /// <summary>A host hears nobody any more.</summary>
+    public void DropAllTo(string host) => Drop($"ip daddr {AddressOf(host)}");
+
+    public void CutOff(string host)
+    {
+        DropAllFrom(host);
+        DropAllTo(host);
+    }
+
+    /// <summary>Two hosts do not hear each other any more.</summary>
     public void Cut(string one, string other)
     {
-        Drop(one, other);
-        Drop(other, one);
+        Drop($"ip saddr {AddressOf(one)} ip daddr {AddressOf(other)}");
+        Drop($"ip saddr {AddressOf(other)} ip daddr {AddressOf(one)}");
     }
 
     /// <summary>So much of what one host sends to another does not arrive.</summary>
     public void Lose(string from, string to, int percent) => Shell.Run(
         "ip netns exec $1 nft add rule bridge mirror forward ip saddr $2 ip daddr $3 numgen random mod 100 '<' $4 drop", Switch, AddressOf(from), AddressOf(to), $"{percent}");
 
-    /// <summary>Who asks for a connection is told that there is nobody: what a firewall may answer in another's name.</summary>
-    public void Refuse(string from, string to) => Shell.Run(
-        "ip netns exec $1 nft add rule bridge mirror forward ip saddr $2 ip daddr $3 meta l4proto tcp reject with tcp reset", Switch, AddressOf(from), AddressOf(to));
+    /// <summary>A firewall before a host tells all who ask for a new connection that there is nobody.</summary>
+    public void RefuseNew(string to) => Shell.Run("ip netns exec $1 nft add rule ip mirror input 'tcp flags & (syn | ack) == syn' reject with tcp reset", SpaceOf(to));
 
-    /// <summary>The switch loses nothing any more.</summary>
-    public void Heal() => Shell.Run("ip netns exec $1 nft flush chain bridge mirror forward", Switch);
+    /// <summary>Nothing is lost or refused any more.</summary>
+    public void Heal() => Shell.Run(
+        """
+        prefix=$1; shift
+        ip netns exec $prefix-switch nft flush chain bridge mirror forward
+        for host in "$@"; do ip netns exec $prefix-$host nft flush chain ip mirror input; done
+        """,
+        [prefix, .. hosts]);
 
     /// <summary>All processes there.</summary>
     public int[] ProcessesOf(string host) =>
@@ -100,6 +116,8 @@ internal sealed partial class HostNetwork : IDisposable
         ip netns del $prefix-switch
         """,
         [prefix, .. hosts]);
+
+    private void Drop(string what) => Shell.Run("ip netns exec $1 nft add rule bridge mirror forward $2 drop", Switch, what);
 
     private Socket SocketOf(string host)
     {

@@ -7,6 +7,8 @@ namespace Mirror.Scenarios.Failover;
 /// <summary>What was measured, a row for each scenario; <c>./build.sh scenarios</c> prints it.</summary>
 internal sealed class ScenarioTable(ITestOutputHelper output)
 {
+    public static bool IsAsked => Environment.GetEnvironmentVariable("MIRROR_ROUNDS") is { Length: > 0 };
+
     /// <summary>How often what is measured is played: once, and as often as MIRROR_ROUNDS says.</summary>
     public static int Rounds { get; } = int.TryParse(Environment.GetEnvironmentVariable("MIRROR_ROUNDS"), NumberStyles.None, CultureInfo.InvariantCulture, out var rounds) ? Math.Max(rounds, 1) : 1;
 

@@ -19,15 +19,19 @@ internal sealed class Scene : IAsyncDisposable
 
     private readonly Stage stage;
     private readonly TimeProvider time = TimeProvider.System;
+    private readonly List<VersionId> promised = [];
     private DateTimeOffset broken;
-    private VersionId consistent;
+    private ulong brokenReign;
 
-    private Scene(Stage stage, SiteState site, DemoLoad users) => (this.stage, Primary, Epoch, Users) = (stage, site.Primary, site.Epoch, users);
+    private Scene(Stage stage, DemoLoad users) => (this.stage, Users) = (stage, users);
 
     /// <summary>When it begins.</summary>
-    public string Primary { get; }
+    public string Primary { get; private set; } = "";
 
-    public ulong Epoch { get; }
+    public ulong Epoch { get; private set; }
+
+    /// <summary>Epochs that answered.</summary>
+    public IEnumerable<ulong> Reigns => Users.Answers.Select(answer => answer.Epoch).Distinct().Order();
 
     public DemoLoad Users { get; }
 
@@ -36,12 +40,14 @@ internal sealed class Scene : IAsyncDisposable
     /// <param name="name">Of the pages that are written: lower case, not used before.</param>
     public static async Task<Scene> BeginAsync(Stage stage, string name, CancellationToken cancellation)
     {
-        var site = await stage.SettleAsync(cancellation);
+        await stage.SettleAsync(cancellation);
         var before = stage.Watch.Consistent;
-        var scene = new Scene(stage, site, new DemoLoad(stage.Site, name, stage.Network.ClientOf(Stage.Users)));
+        var scene = new Scene(stage, new DemoLoad(stage.Site, name, stage.Network.ClientOf(Stage.Users)));
         try
         {
             await WaitAsync(() => stage.Watch.Consistent > before && scene.Users.Pages.All(page => scene.Users.Acknowledged.Any(line => line.Page == page)), cancellation);
+            var site = await stage.SettleAsync(cancellation);
+            (scene.Primary, scene.Epoch) = (site.Primary, site.Epoch);
             return scene;
         }
         catch
@@ -54,23 +60,21 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>What was promised at this moment is what is asked for afterwards.</summary>
     public void Break(Action how)
     {
-        consistent = stage.Watch.Consistent;
-        broken = time.GetUtcNow();
+        Note();
         how();
     }
 
     public async Task BreakAsync(Func<Task> how)
     {
-        consistent = stage.Watch.Consistent;
-        broken = time.GetUtcNow();
+        Note();
         await how();
     }
 
     /// <summary>From the moment at which it was broken to the first answer of a later reign, in milliseconds.</summary>
     public async Task<double> UntilReplacedAsync(CancellationToken cancellation)
     {
-        await WaitAsync(() => Users.Answers.Any(answer => answer.Epoch > Epoch), cancellation);
-        return (Users.Answers.Where(answer => answer.Epoch > Epoch).Min(answer => answer.At) - broken).TotalMilliseconds;
+        await WaitAsync(() => Users.Answers.Any(answer => answer.Epoch > brokenReign), cancellation);
+        return (Users.Answers.Where(answer => answer.Epoch > brokenReign).Min(answer => answer.At) - broken).TotalMilliseconds;
     }
 
     /// <summary>Until answers come that were asked for after this call.</summary>
@@ -80,6 +84,9 @@ internal sealed class Scene : IAsyncDisposable
         await WaitAsync(() => Users.Answers.Any(answer => answer.Asked > asked), cancellation);
         return (Users.Answers.Where(answer => answer.Asked > asked).Min(answer => answer.At) - asked).TotalMilliseconds;
     }
+
+    /// <summary>Until a later version is consistent.</summary>
+    public Task UntilConsistentAsync(VersionId than, CancellationToken cancellation) => WaitAsync(() => stage.Watch.Consistent > than, cancellation);
 
     /// <summary>Until a node is a replica as good as any, in milliseconds.</summary>
     public async Task<double> UntilBackAsync(string node, CancellationToken cancellation)
@@ -104,8 +111,11 @@ internal sealed class Scene : IAsyncDisposable
         AssertNoOldAnswers();
         var present = await ReadPagesAsync(cancellation);
         var lost = Users.Acknowledged.Where(line => !present[line.Page].Contains(line.Line)).ToList();
-        var promised = await TimeOfAsync(site.Primary, cancellation);
-        Assert.Empty(lost.Where(line => line.At < promised).Select(line => $"{line.Line}, acknowledged at {line.At:HH:mm:ss.fff}, before {consistent} of {promised:HH:mm:ss.fff}"));
+        foreach (var (version, at) in await TimesAsync(site.Primary, cancellation))
+        {
+            Assert.Empty(lost.Where(line => line.Epoch == version.Epoch && line.At < at).Select(line => $"{line.Line}, acknowledged at {line.At:HH:mm:ss.fff}, before {version} of {at:HH:mm:ss.fff}"));
+        }
+
         return new Outcome(Users.FailedReads, Users.FailedWrites, lost.Count);
     }
 
@@ -117,6 +127,13 @@ internal sealed class Scene : IAsyncDisposable
         {
             await Task.Delay(look, cancellation);
         }
+    }
+
+    private void Note()
+    {
+        promised.Add(stage.Watch.Consistent);
+        broken = time.GetUtcNow();
+        brokenReign = Reigns.Max();
     }
 
     private void AssertNoOldAnswers()
@@ -147,10 +164,11 @@ internal sealed class Scene : IAsyncDisposable
         return pages;
     }
 
-    private async Task<DateTimeOffset> TimeOfAsync(string node, CancellationToken cancellation)
+    // When each version was captured that was the newest consistent one in the moment in which something was broken. A line is part of it when the same reign had acknowledged it before.
+    private async Task<Dictionary<VersionId, DateTimeOffset>> TimesAsync(string node, CancellationToken cancellation)
     {
         var reply = await stage.Cluster.ControlOf(node).GetVersionsAsync(new VersionsRequest { Site = DemoSetup.Wiki }, deadline: Deadlines.Soon(), cancellationToken: cancellation);
-        return VersionText.TimeOf(reply.Versions.First(version => Asking.ToId(version.Id) == consistent));
+        return promised.Distinct().ToDictionary(version => version, version => VersionText.TimeOf(reply.Versions.First(known => Asking.ToId(known.Id) == version)));
     }
 }
 

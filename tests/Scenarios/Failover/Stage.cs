@@ -1,3 +1,4 @@
+using Grpc.Core;
 using Mirror.Cli.Demo;
 using Mirror.Node.Configuration;
 using Mirror.Node.Wire;
@@ -87,11 +88,18 @@ internal sealed class Stage : IAsyncDisposable
         foreach (var disk in disks.Values)
         {
             disk.Release();
+            disk.MakeRoom();
         }
 
         foreach (var member in Cluster.Config.Members.Keys.Where(member => !Cluster.IsStarted(member)))
         {
             Cluster.Start(member);
+        }
+
+        // Each by itself: what others say of one that is away may be old.
+        foreach (var node in Nodes)
+        {
+            await Cluster.UntilAsync(node, $"{node} did not settle", DemoStory.IsSettled, patience, cancellation);
         }
 
         return await UntilAsync("the cluster did not settle", DemoStory.IsSettled, cancellation);
@@ -100,6 +108,14 @@ internal sealed class Stage : IAsyncDisposable
     /// <summary>Until the proxy sees the site as wanted.</summary>
     public async Task<SiteState> UntilAsync(string what, Func<ClusterStatus, bool> wanted, CancellationToken cancellation) =>
         (await Cluster.UntilAsync(DemoSetup.Proxy, what, wanted, patience, cancellation)).Sites[0];
+
+    /// <summary>As planned, by the verb.</summary>
+    public async Task PromoteAsync(string node, CancellationToken cancellation)
+    {
+        using var call = Cluster.ControlOf(node).Promote(new PromoteRequest { Site = DemoSetup.Wiki, To = node }, cancellationToken: cancellation);
+        var last = await call.ResponseStream.ReadAllAsync(cancellation).LastAsync(cancellation);
+        Assert.True(last is { Done: true, Ok: true }, last.Step);
+    }
 
     public void Unplug(string host)
     {
