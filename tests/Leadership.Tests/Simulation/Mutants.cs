@@ -105,7 +105,7 @@ internal static class Mutants
 
     private static Climate NothingIsHeldBack(Climate climate) => climate with { Orders = 0, Rules = climate.Rules with { Block = TimeSpan.Zero } };
 
-    private static Climate LinesAndDisksAreSlow(Climate climate) => LinesAreBad(climate) with { SlowDisks = 0.5, Lateness = 0.5, Cuts = 1, Kills = 0, PowerLosses = 0.02 };
+    private static Climate LinesAndDisksAreSlow(Climate climate) => LinesAreBad(climate) with { SlowDisks = 0.7, Lateness = 0.3, Cuts = 3, Kills = 0, PowerLosses = 0.02 };
 
     private static Climate ApplyIsSlow(Climate climate) => climate with { LongestApply = 1.5, Handovers = 0.1, Kills = 0.3, Cuts = 0.3 };
 
