@@ -111,6 +111,12 @@ internal sealed class HandlePlaces(string root, WatchScope scope) : IDisposable
 
             var rootLength = WatchCalls.PathOf(rootDescriptor, rootPath);
             var length = WatchCalls.PathOf(directory, path);
+            if (length == -Errno.NameTooLong)
+            {
+                // Deeper than the kernel can say. Where that is elsewhere, nobody has to look at the whole tree for it.
+                return IsBelowRoot(directory) ? Place.Unknown : Place.Elsewhere;
+            }
+
             return rootLength <= 0 || length <= 0 ? Place.Unknown : Within(path.AsSpan(0, length), rootPath.AsSpan(0, rootLength));
         }
         finally
@@ -118,6 +124,57 @@ internal sealed class HandlePlaces(string root, WatchScope scope) : IDisposable
             Posix.Close(directory);
         }
     }
+
+    // Up, step by step, to the root or past it. True when in doubt.
+    private bool IsBelowRoot(int directory)
+    {
+        if (Posix.Stat(rootDescriptor, out FileStat root) < 0 || Posix.Stat(directory, out FileStat stat) < 0)
+        {
+            return true;
+        }
+
+        var at = directory;
+        try
+        {
+            while (!IsSame(stat, root))
+            {
+                var above = Posix.OpenAt(at, ".."u8, Posix.PathOnly | Posix.DirectoryOnly);
+                if (above < 0)
+                {
+                    return true;
+                }
+
+                Leave();
+                at = above;
+                var below = stat;
+                if (Posix.Stat(at, out stat) < 0)
+                {
+                    return true;
+                }
+
+                if (IsSame(stat, below))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+        finally
+        {
+            Leave();
+        }
+
+        void Leave()
+        {
+            if (at != directory)
+            {
+                Posix.Close(at);
+            }
+        }
+    }
+
+    private static bool IsSame(in FileStat one, in FileStat other) => one.Inode == other.Inode && one.FileSystem == other.FileSystem;
 
     private Place Within(ReadOnlySpan<byte> directory, ReadOnlySpan<byte> top)
     {

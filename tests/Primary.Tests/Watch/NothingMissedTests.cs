@@ -58,6 +58,24 @@ public sealed class NothingMissedTests : IDisposable
         Assert.Empty(missed);
     }
 
+    /// <summary>The kernel has no words for where that is; fanotify tells of the whole file system.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task What_happens_elsewhere_however_deep_is_nothing_and_inside_it_is_looked_for(string kind)
+    {
+        const string Dig = """cd "$1"; name=$(printf 'd%.0s' $(seq 200)); for i in $(seq 25); do mkdir "$name"; cd "$name"; done; : > file""";
+        using var watcher = await WatchKinds.StandingAsync(kind, root);
+        Shell.Run(Dig, files.Make("elsewhere"));
+        Assert.True(watcher.Take().IsEmpty);
+        if (kind == WatchKinds.Fanotify)
+        {
+            Shell.Run(Dig, root);
+            Assert.True(watcher.Take().Everything);
+        }
+
+        Shell.Run("rm -r \"$1\" \"$2\"", files["elsewhere"], root);
+    }
+
     [Theory]
     [MemberData(nameof(Kinds))]
     public async Task A_copied_tree_is_told_to_its_last_entry(string kind)
