@@ -23,12 +23,9 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
     private readonly LockWays ways;
     private readonly Lock guard = new();
     private readonly SemaphoreSlim writing = new(1, 1);
-    private readonly CancellationTokenSource lost = new();
-    private readonly CancellationTokenSource stop = new();
-    private readonly ITimer timer;
+    private readonly LeaseEnd end;
     private readonly Task keeping;
     private TimeSpan confirmed;
-    private bool over;
     private bool closed;
 
     // Changed by who has the turn to write.
@@ -45,12 +42,12 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
         state = taken;
         marked = MarkOf(taken.Record);
         confirmed = asked;
-        timer = ways.Time.CreateTimer(_ => CheckDeadline(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        CheckDeadline();
-        keeping = KeepAsync(stop.Token);
+        end = new LeaseEnd(rules, epoch, () => Span.Until, "Consul did not confirm it in time.", ways.Time, ways.Log);
+        end.Watch();
+        keeping = KeepAsync(end.Stopping);
     }
 
-    public CancellationToken Lost => lost.Token;
+    public CancellationToken Lost => end.Lost;
 
     public bool IsHeld
     {
@@ -58,7 +55,7 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
         {
             lock (guard)
             {
-                return !over && Now < Deadline_NeedsLock;
+                return !end.IsOver && Now < Deadline_NeedsLock;
             }
         }
     }
@@ -118,7 +115,7 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
 
     public async Task GiveBackAsync(string? successor, CancellationToken cancellation)
     {
-        await EndAsync(null);
+        await end.ComeAsync(keeping);
         using var limit = new CancellationTokenSource(rules.Lease / 4, ways.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
         try
@@ -143,7 +140,7 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
     /// <summary>Its session ends with it: Consul then keeps the lock from others for its delay, which is a lease.</summary>
     public async ValueTask DisposeAsync()
     {
-        await EndAsync(null);
+        await end.ComeAsync(keeping);
         await CloseAsync();
         writing.Dispose();
     }
@@ -262,7 +259,7 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
 
         if (!IsOurs(entry))
         {
-            End(entry is null ? "its key is gone from Consul." : entry.Session is null ? "nobody holds it any more." : "somebody else has it.");
+            end.Come(entry is null ? "its key is gone from Consul." : entry.Session is null ? "nobody holds it any more." : "somebody else has it.");
             return "it is lost";
         }
 
@@ -333,59 +330,6 @@ internal sealed class LockedLease : ILeaseKeeper, IConsistencyMark
         {
             Log.NotConfirmed(ways.Log, rules.Site, epoch, trouble);
         }
-    }
-
-    private void CheckDeadline()
-    {
-        TimeSpan left;
-        lock (guard)
-        {
-            if (over)
-            {
-                return;
-            }
-
-            left = Deadline_NeedsLock - Now;
-        }
-
-        if (left <= TimeSpan.Zero)
-        {
-            End("Consul did not confirm it in time.");
-            return;
-        }
-
-        // Rounded up: a timer that fires a moment early would only be set again.
-        timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
-    }
-
-    private async Task EndAsync(string? why)
-    {
-        End(why);
-        await keeping;
-        await timer.DisposeAsync();
-    }
-
-    private void End(string? why)
-    {
-        lock (guard)
-        {
-            if (over)
-            {
-                return;
-            }
-
-            over = true;
-        }
-
-        if (why is not null)
-        {
-            Log.Lost(ways.Log, rules.Site, epoch, why);
-        }
-
-        stop.Cancel();
-        // The token reads as cancelled at once; what hangs on it runs apart, so that one failure there can't take the timer's thread down unseen.
-        _ = lost.CancelAsync().ContinueWith(
-            failed => Log.FencingFailed(ways.Log, rules.Site, failed.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
     private async Task CloseAsync()

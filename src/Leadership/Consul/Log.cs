@@ -7,12 +7,6 @@ internal static partial class Log
     [LoggerMessage(2101, LogLevel.Information, "Site {Site}: {Sentence}", EventName = "LockTurn")]
     public static partial void Turn(ILogger logger, string site, string sentence);
 
-    [LoggerMessage(2102, LogLevel.Warning, "The lock of site {Site} in epoch {Epoch} is lost: {Why}", EventName = "LockLost")]
-    public static partial void Lost(ILogger logger, string site, ulong epoch, string why);
-
-    [LoggerMessage(2103, LogLevel.Critical, "What had to stop when the lock of site {Site} was lost failed", EventName = "LockFencingFailed")]
-    public static partial void FencingFailed(ILogger logger, string site, Exception failure);
-
     [LoggerMessage(2104, LogLevel.Warning, "That the lock of site {Site} in epoch {Epoch} is held could not be confirmed: {Why}", EventName = "LockNotConfirmed")]
     public static partial void NotConfirmed(ILogger logger, string site, ulong epoch, string why);
 

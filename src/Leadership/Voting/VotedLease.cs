@@ -18,14 +18,11 @@ internal sealed class VotedLease : ILeaseKeeper
     private readonly TimeProvider time;
     private readonly ILogger log;
     private readonly Lock guard = new();
-    private readonly CancellationTokenSource lost = new();
-    private readonly CancellationTokenSource stop = new();
     private readonly HashSet<string> gone = [];
-    private readonly ITimer timer;
+    private readonly LeaseEnd end;
     private readonly Task renewing;
     private readonly TimeSpan tellFailoverUntil;
     private LeaseClock clock;
-    private bool over;
 
     /// <param name="won">The clock as the election left it: held by a majority.</param>
     public VotedLease(
@@ -40,12 +37,12 @@ internal sealed class VotedLease : ILeaseKeeper
         this.log = log;
         clock = won;
         tellFailoverUntil = failedOver ? Now + rules.Lease : TimeSpan.Zero;
-        timer = time.CreateTimer(_ => CheckDeadline(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        CheckDeadline();
-        renewing = Task.WhenAll(voters.Select(voter => RenewAsync(voter, stop.Token)));
+        end = new LeaseEnd(rules, epoch, () => Span.Until, $"fewer than {rules.Majority} of {rules.Voters.Count} voters renewed it in time.", time, log);
+        end.Watch();
+        renewing = Task.WhenAll(voters.Select(voter => RenewAsync(voter, end.Stopping)));
     }
 
-    public CancellationToken Lost => lost.Token;
+    public CancellationToken Lost => end.Lost;
 
     public bool IsHeld
     {
@@ -53,7 +50,7 @@ internal sealed class VotedLease : ILeaseKeeper
         {
             lock (guard)
             {
-                return !over && clock.IsHeld(Now);
+                return !end.IsOver && clock.IsHeld(Now);
             }
         }
     }
@@ -73,12 +70,12 @@ internal sealed class VotedLease : ILeaseKeeper
 
     public async Task GiveBackAsync(string? successor, CancellationToken cancellation)
     {
-        await EndAsync(null);
+        await end.ComeAsync(renewing);
         var answers = await GiveBackToAsync(voters, rules, new(epoch, holder, successor, Leaving.InOrder), time, cancellation);
         Log.GivenBack(log, rules.Site, epoch, answers.Count(answer => answer.Accepted), voters.Count, successor);
     }
 
-    public async ValueTask DisposeAsync() => await EndAsync(null);
+    public async ValueTask DisposeAsync() => await end.ComeAsync(renewing);
 
     /// <summary>Tells voters that the epoch will not be used; those that don't hear it keep their promise to its end.</summary>
     internal static async Task<ReturnAnswer[]> GiveBackToAsync(
@@ -140,63 +137,10 @@ internal sealed class VotedLease : ILeaseKeeper
 
         if (superseded)
         {
-            End($"voter {voter} and others have granted a later epoch. {reply.Sentence}");
+            end.Come($"voter {voter} and others have granted a later epoch. {reply.Sentence}");
         }
 
         return false;
-    }
-
-    private void CheckDeadline()
-    {
-        TimeSpan left;
-        lock (guard)
-        {
-            if (over)
-            {
-                return;
-            }
-
-            left = clock.Deadline!.Value - Now;
-        }
-
-        if (left <= TimeSpan.Zero)
-        {
-            End($"fewer than {rules.Majority} of {rules.Voters.Count} voters renewed it in time.");
-            return;
-        }
-
-        // Rounded up: a timer that fires a moment early would only be set again.
-        timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
-    }
-
-    private async Task EndAsync(string? why)
-    {
-        End(why);
-        await renewing;
-        await timer.DisposeAsync();
-    }
-
-    private void End(string? why)
-    {
-        lock (guard)
-        {
-            if (over)
-            {
-                return;
-            }
-
-            over = true;
-        }
-
-        if (why is not null)
-        {
-            Log.Lost(log, rules.Site, epoch, why);
-        }
-
-        stop.Cancel();
-        // The token reads as cancelled at once; what hangs on it runs apart, so that one failure there can't take the timer's thread down unseen.
-        _ = lost.CancelAsync().ContinueWith(
-            failed => Log.FencingFailed(log, rules.Site, failed.Exception!), CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
     }
 
     private void LogChange(string voter, VoterReply reply, bool granted)
