@@ -58,6 +58,65 @@ public sealed class HistoryTests : IDisposable
         Assert.Equal("page 1", (await SucceedAsync("cat", versions[0], "page", "--node", "beta")).StandardOutput);
 
         await ReloadAsync(versions);
+        await DivergeAsync(limit.Token);
+    }
+
+    /// <summary>The primary dies with what it never captured, and comes back when another has taken over.</summary>
+    private async Task DivergeAsync(CancellationToken cancellation)
+    {
+        Assert.Empty((await JsonAsync("diverged", "list", "--node", "beta")).GetProperty("branches").EnumerateArray());
+        await File.WriteAllTextAsync(Path.Combine(Root, "order"), "nobody saw this", cancellation);
+        Execute(Database, "INSERT INTO page VALUES(77)");
+        await cluster.MeltAsync("alpha", [], cancellation);
+        await cluster.UntilAsync("beta", "nobody took over", status => status.Sites[0].Primary is "beta" or "gamma", TimeSpan.FromSeconds(60), cancellation);
+        cluster.Start("alpha");
+
+        // Whoever is asked knows who has it.
+        var branch = await FirstBranchAsync("beta", cancellation);
+        var label = branch.GetProperty("label").GetString()!;
+        Assert.Equal(("alpha", "alpha", false), (branch.GetProperty("node").GetString(), branch.GetProperty("written_by").GetString(), branch.GetProperty("given_up").GetBoolean()));
+        var shown = await JsonAsync("diverged", "show", label);
+        Assert.True(shown.GetProperty("branch").GetProperty("paths_only_here").GetInt32() >= 2, branch.ToString());
+        Assert.Equal("wiki", Assert.Single(shown.GetProperty("databases").EnumerateArray()).GetString());
+        var order = shown.GetProperty("paths").EnumerateArray().Single(path => path.GetProperty("change").GetProperty("path").GetString() == "order");
+        Assert.Equal(("added", "untouched"), (order.GetProperty("change").GetProperty("change").GetString(), order.GetProperty("now").GetString()));
+        var unknown = await MirrorProgram.RunAsync("diverged", "show", "1.99", "--config", cluster.ConfigFile, "--node", "alpha");
+        Assert.Equal(ExitCode.Failed, unknown.ExitCode);
+        Assert.Contains($"{label} on alpha", unknown.StandardError, StringComparison.Ordinal);
+
+        await JsonAsync("diverged", "export", label, "--to", scratch["lost"], "--only-differing");
+        Assert.Equal("nobody saw this", await File.ReadAllTextAsync(Path.Combine(scratch["lost"], "order"), cancellation));
+        Assert.False(File.Exists(Path.Combine(scratch["lost"], "same")));
+        Assert.Equal(1, Count(Path.Combine(scratch["lost"], ".mirror", "dumps", "wiki.sqlite"), "number = 77"));
+        var taken = await MirrorProgram.RunAsync("diverged", "export", label, "--to", scratch["lost"], "--config", cluster.ConfigFile);
+        Assert.Contains("is not empty", taken.StandardError, StringComparison.Ordinal);
+
+        var unsaid = await MirrorProgram.RunAsync("diverged", "drop", label, "--config", cluster.ConfigFile, "--yes");
+        Assert.Equal(ExitCode.Usage, unsaid.ExitCode);
+        var unconfirmed = await MirrorProgram.RunAsync("diverged", "drop", label, "--reason", "typed in again", "--config", cluster.ConfigFile);
+        Assert.Equal(ExitCode.Usage, unconfirmed.ExitCode);
+        Assert.Contains("no other node has any of them", unconfirmed.StandardError, StringComparison.Ordinal);
+        Assert.Single((await JsonAsync("diverged", "list", "--node", "beta")).GetProperty("branches").EnumerateArray());
+
+        await JsonAsync("diverged", "drop", label, "--reason", "typed in again", "--yes");
+        var history = (await JsonAsync("history", "--node", "beta")).GetProperty("decisions").EnumerateArray().Select(line => line.GetProperty("sentence").GetString()!).ToList();
+        Assert.Contains(history, sentence => sentence.Contains($"gives up the diverged branch {label}", StringComparison.Ordinal) && sentence.EndsWith(": typed in again", StringComparison.Ordinal));
+        Assert.All((await JsonAsync("diverged", "list", "--node", "beta")).GetProperty("branches").EnumerateArray(), left => Assert.True(left.GetProperty("given_up").GetBoolean()));
+    }
+
+    private async Task<JsonElement> FirstBranchAsync(string asked, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            if ((await JsonAsync("diverged", "list", "--node", asked)).GetProperty("branches").EnumerateArray().FirstOrDefault() is { ValueKind: JsonValueKind.Object } branch)
+            {
+                await cluster.UntilAsync(
+                    asked, "alpha did not follow", status => Settled(status, status.Sites[0].Primary) && status.Sites[0].Holdings.All(holding => Equals(holding.Verified, status.Sites[0].Newest)), TimeSpan.FromSeconds(60), cancellation);
+                return branch;
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
+        }
     }
 
     private async Task LookAsync(string node, List<string> versions)
@@ -146,7 +205,9 @@ public sealed class HistoryTests : IDisposable
         Assert.Equal(number, Count(Path.Combine(scratch[directory], ".mirror", "dumps", "wiki.sqlite")));
     }
 
-    private static bool Settled(ClusterStatus status) => status.Sites[0] is { Primary: "alpha", Holdings.Count: 3 } site
+    private static bool Settled(ClusterStatus status) => Settled(status, "alpha");
+
+    private static bool Settled(ClusterStatus status, string primary) => status.Sites[0] is { Primary.Length: > 0, Holdings.Count: 3 } site && site.Primary == primary
         && site.Holdings.All(holding => holding.Verified is { Epoch: > 0 });
 
     private async Task<LocalCluster> PrepareAsync(CancellationToken cancellation)
@@ -187,12 +248,14 @@ public sealed class HistoryTests : IDisposable
         command.ExecuteNonQuery();
     }
 
-    private static long Count(string file)
+    private static long Count(string file, string where = "1")
     {
         using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "SELECT count(*) FROM page";
+#pragma warning disable CA2100 // The test's own words.
+        command.CommandText = $"SELECT count(*) FROM page WHERE {where}";
+#pragma warning restore CA2100
         return (long)command.ExecuteScalar()!;
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Runtime.CompilerServices;
 using Mirror.Cli.Commands.Delta;
+using Mirror.Cli.Commands.Diverged;
 using Mirror.Cli.Commands.Logs;
 using Mirror.Cli.Commands.Packs;
 using Mirror.Cli.Output;
@@ -53,6 +54,7 @@ internal static class CommandLine
         CaptureCommand.Create(),
         PromoteCommand.Create(),
         HistoryCommand.Create(),
+        DivergedCommand.Create(),
         FailoverCommands.Pause(),
         FailoverCommands.Resume(),
         SaveCommand.Create(),

@@ -63,17 +63,20 @@ internal sealed class NodeHistory(Asking asking, string site) : HistorySource
         }
     }
 
-    public override async Task<RestoreOutcome> RestoreAsync(RestoreRequest request, Shown shown, CancellationToken cancellation)
+    public override Task<RestoreOutcome> RestoreAsync(RestoreRequest request, Shown shown, CancellationToken cancellation) =>
+        RestoreAsync(asking.Client, asking.Member, new RestoreRequest(request) { Site = site }, shown, cancellation);
+
+    public static async Task<RestoreOutcome> RestoreAsync(Control.ControlClient client, string node, RestoreRequest request, Shown shown, CancellationToken cancellation)
     {
         RestoreOutcome? outcome = null;
-        using var call = asking.Client.Restore(new RestoreRequest(request) { Site = site }, cancellationToken: cancellation);
+        using var call = client.Restore(request, cancellationToken: cancellation);
         await foreach (var progress in call.ResponseStream.ReadAllAsync(cancellation))
         {
             shown.Progress($"{progress.Step} {progress.Done}/{progress.Total}");
             outcome = progress.Restore ?? outcome;
         }
 
-        return outcome ?? throw new CommandException($"{asking.Member} did not say how the restore ended; look at {request.Destination} there.");
+        return outcome ?? throw new CommandException($"{node} did not say how the restore ended; look at {request.Destination} there.");
     }
 
     public override ValueTask DisposeAsync()

@@ -7,7 +7,7 @@ namespace Mirror.Cli.Hosting;
 
 /// <summary>
 /// What this node decided about a site, and why: a line each, over restarts, for `mirror history`. Kept to so many bytes, twice. A sentence that differs from a recent one in its numbers alone
-/// (a candidate that asks again and again) is not written again until something else changed. A power cut may take the last lines.
+/// (a candidate that asks again and again) is not written again until something else changed; what a person wanted is always written. A power cut may take the last lines.
 /// </summary>
 internal sealed partial class DecisionLog(string file, TimeProvider time, ILogger logger)
 {
@@ -17,7 +17,8 @@ internal sealed partial class DecisionLog(string file, TimeProvider time, ILogge
     private readonly Queue<string> recent = new();
     private (string Role, ulong Epoch) last;
 
-    public void Write(string role, ulong epoch, string sentence)
+    /// <param name="byPerson">A person said it: it is written though it was said before.</param>
+    public void Write(string role, ulong epoch, string sentence, bool byPerson = false)
     {
         var shape = Number().Replace(sentence, "#");
         lock (gate)
@@ -28,7 +29,7 @@ internal sealed partial class DecisionLog(string file, TimeProvider time, ILogge
                 last = (role, epoch);
             }
 
-            if (recent.Contains(shape))
+            if (!byPerson && recent.Contains(shape))
             {
                 return;
             }

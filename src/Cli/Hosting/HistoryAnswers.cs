@@ -39,10 +39,15 @@ internal static class HistoryAnswers
             return null;
         }
 
+        return !version.Parent.IsNone && store.Find(version.Parent) is null ? null : Counts(version.Parent, changes);
+    }
+
+    public static ChangeCounts Counts(VersionId since, IReadOnlyList<PathChange> changes)
+    {
         ulong Count(params PathChangeKind[] kinds) => (ulong)changes.Count(change => kinds.Contains(change.Kind));
-        return !version.Parent.IsNone && store.Find(version.Parent) is null ? null : new ChangeCounts
+        return new ChangeCounts
         {
-            Since = Wire(version.Parent),
+            Since = Wire(since),
             Added = Count(PathChangeKind.Added),
             Removed = Count(PathChangeKind.Removed),
             Moved = Count(PathChangeKind.Moved),
@@ -51,7 +56,7 @@ internal static class HistoryAnswers
         };
     }
 
-    public static RestoreOptions Options(RestoreRequest request) => new() { Path = EntryPath.Parse(request.Path.Span), InPlace = request.InPlace, Link = request.Link };
+    public static RestoreOptions Options(RestoreRequest request) => new() { Path = EntryPath.Parse(request.Path.Span), InPlace = request.InPlace, Link = request.Link, Since = request.Since is { } since ? new VersionId(since.Epoch, since.Sequence) : null };
 
     public static RestoreOutcome Of(RestorePlan plan)
     {
@@ -96,7 +101,7 @@ internal static class HistoryAnswers
 
     private static RestoreSourceLine Of(PeerShare share) => new() { Name = share.Peer, Contents = (ulong)share.Contents, Bytes = (ulong)share.Bytes };
 
-    private static ChangeLine Of(PathChange change) => new()
+    public static ChangeLine Of(PathChange change) => new()
     {
         Kind = change.Kind.ToString().ToLowerInvariant(),
         Path = ByteString.CopyFrom(change.Path.Bytes),
@@ -104,5 +109,5 @@ internal static class HistoryAnswers
         After = change.After is { } after ? EntryLines.Of(after) : null,
     };
 
-    private static VersionPosition Wire(VersionId id) => new() { Epoch = id.Epoch, Sequence = id.Sequence };
+    public static VersionPosition Wire(VersionId id) => new() { Epoch = id.Epoch, Sequence = id.Sequence };
 }

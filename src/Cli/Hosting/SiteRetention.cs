@@ -7,7 +7,7 @@ namespace Mirror.Cli.Hosting;
 
 /// <summary>
 /// Thins one site's history on this node, by this node's own configuration and clock, whatever its role: a primary can add versions to a replica and has no say in which it keeps.
-/// Runs beside the role; only the exchange of packs at the end takes the store's turn.
+/// Runs beside the role; only the exchange of packs at the end takes the store's turn. What a person gave up is dropped also where all versions are kept.
 /// </summary>
 internal sealed partial class SiteRetention(SiteConfig site, VersionStore store, TimeProvider time, ILogger logger)
 {
@@ -15,23 +15,21 @@ internal sealed partial class SiteRetention(SiteConfig site, VersionStore store,
     public const int Recent = 32;
 
     private const double Jitter = 0.1;
+    private static readonly TimeSpan usually = TimeSpan.FromHours(1);
 
     public async Task RunAsync(CancellationToken stopping)
     {
-        if (site.Retention is not { } retention)
-        {
-            return;
-        }
+        var every = site.Retention?.Every ?? usually;
 
         // Not every node at the same moment, and not at once after a start: others have more urgent things to do then.
-        var pause = retention.Every * (Jitter * Random.Shared.NextDouble());
+        var pause = every * (Jitter * Random.Shared.NextDouble());
         try
         {
             while (true)
             {
                 await Task.Delay(pause, time, stopping);
-                await RunOnceAsync(retention, stopping);
-                pause = retention.Every * (1 + (Jitter * (Random.Shared.NextDouble() - 0.5)));
+                await RunOnceAsync(site.Retention, stopping);
+                pause = every * (1 + (Jitter * (Random.Shared.NextDouble() - 0.5)));
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -53,10 +51,20 @@ internal sealed partial class SiteRetention(SiteConfig site, VersionStore store,
         Budget = rules.Budget,
     };
 
-    public async Task RunOnceAsync(RetentionConfig retention, CancellationToken stopping)
+    public async Task RunOnceAsync(RetentionConfig? retention, CancellationToken stopping)
     {
         try
         {
+            if (await store.SweepAsync(stopping) is var gone and > 0)
+            {
+                Log.Swept(logger, site.Name, gone);
+            }
+
+            if (retention is null)
+            {
+                return;
+            }
+
             if (await store.MakeDueKeyFrameAsync(new KeyFramePolicy(retention.KeyFrameEvery, retention.KeyFrameWithin), retention.Budget, null, stopping) is { } frame)
             {
                 Log.KeyFrame(logger, site.Name, frame.Version.ToString(), frame.Bytes);
@@ -87,6 +95,9 @@ internal sealed partial class SiteRetention(SiteConfig site, VersionStore store,
     {
         [LoggerMessage(7060, LogLevel.Information, "{Site}: {Dropped} version(s) dropped by the retention policy, {Kept} kept; the history had {Before} bytes and has {After}")]
         public static partial void Thinned(ILogger logger, string site, int dropped, int kept, long before, long after);
+
+        [LoggerMessage(7064, LogLevel.Information, "{Site}: {Gone} version(s) of diverged branches that were given up are gone")]
+        public static partial void Swept(ILogger logger, string site, int gone);
 
         [LoggerMessage(7061, LogLevel.Information, "{Site}: {Version} has a key frame now, of {Bytes} bytes")]
         public static partial void KeyFrame(ILogger logger, string site, string version, long bytes);

@@ -85,7 +85,7 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
             }
         }
 
-        Note(sentence);
+        decisions.Write(RoleOf(Current), Current.Epoch, sentence);
     }
 
     // In the order in which it became so: an older state must not replace a newer one.
@@ -95,8 +95,8 @@ internal sealed class SiteStatus(VersionStore store, string node, ICatalogue cat
         return catalogue.PublishAsync(last, cancellation);
     }
 
-    /// <summary>For the history alone.</summary>
-    public void Note(string sentence) => decisions.Write(RoleOf(Current), Current.Epoch, sentence);
+    /// <summary>What a person wanted: for the history alone.</summary>
+    public void Note(string sentence) => decisions.Write(RoleOf(Current), Current.Epoch, sentence, byPerson: true);
 
     /// <summary>What was decided here so far, oldest first.</summary>
     public IReadOnlyList<DecisionLine> History(int most) => decisions.Read(node, most);

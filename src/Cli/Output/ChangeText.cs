@@ -26,9 +26,11 @@ internal static class ChangeText
     {
         foreach (var line in lines)
         {
-            output.WriteLine($"{line.Kind,-8} {Sizes(line),24} {Path(line.Path)}{(line.Kind == "moved" ? $" (was {Path(line.Before.Path)})" : "")}");
+            output.WriteLine(Line(line));
         }
     }
+
+    public static string Line(ChangeLine line) => $"{line.Kind,-8} {Sizes(line),24} {Path(line.Path)}{(line.Kind == "moved" ? $" (was {Path(line.Before.Path)})" : "")}";
 
     /// <summary>One line for each version that changed a path; the path is named when there is more than one.</summary>
     public static void WriteHistory(IReadOnlyList<ChangeLine> lines, TextWriter output)

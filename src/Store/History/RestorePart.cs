@@ -1,3 +1,4 @@
+using Mirror.Store.Logs;
 using Mirror.Store.Manifests;
 using Mirror.Store.Versions;
 
@@ -29,15 +30,17 @@ internal sealed class RestorePart
     public long RoomNeeded => Contents.Where(static entry => !entry.Sparse).Sum(static entry => (entry.Size + 4095) & ~4095L);
 
     /// <exception cref="StoreException">The version has no such path.</exception>
-    public static RestorePart Of(Manifest manifest, VersionId version, EntryPath path)
+    public static RestorePart Of(RestoreVersion version, EntryPath path)
     {
-        if (path.IsRoot)
+        var manifest = version.Manifest;
+        var differing = version.Since is { } since ? DifferingFrom(since, manifest) : null;
+        if (path.IsRoot && differing is null)
         {
             return new RestorePart(path, isDirectory: true, manifest.Entries);
         }
 
         var top = manifest.Find(path)
-            ?? throw new StoreException($"Version {version} has no \"{path}\". `mirror show` lists what it has, `mirror find` in which versions a path is.");
+            ?? throw new StoreException($"Version {version.Record.Id} has no \"{path}\". `mirror show` lists what it has, `mirror find` in which versions a path is.");
         if (top.Type != EntryType.Directory)
         {
             return new RestorePart(path, isDirectory: false, [top with { Path = SingleName, HardlinkOf = null }]);
@@ -45,9 +48,9 @@ internal sealed class RestorePart
 
         var entries = new List<Entry>();
         var leaders = new Dictionary<EntryPath, EntryPath>();
-        foreach (var entry in manifest.Entries.Where(entry => entry.Path.IsWithin(path)))
+        foreach (var entry in manifest.Entries.Where(entry => entry.Path.IsWithin(path) && (differing is null || differing.Contains(entry.Path))))
         {
-            var here = entry.Path == path ? EntryPath.Root : EntryPath.Parse(entry.Path.Bytes[(path.Bytes.Length + 1)..]);
+            var here = path.IsRoot ? entry.Path : entry.Path == path ? EntryPath.Root : EntryPath.Parse(entry.Path.Bytes[(path.Bytes.Length + 1)..]);
             EntryPath? leader = null;
             if (entry.Type == EntryType.File)
             {
@@ -60,6 +63,37 @@ internal sealed class RestorePart
         }
 
         return new RestorePart(path, isDirectory: true, entries);
+    }
+
+    /// <summary>Pieces of logs are put together when they are restored, which takes all of them.</summary>
+    private static HashSet<EntryPath> DifferingFrom(Manifest since, Manifest manifest)
+    {
+        var paths = new HashSet<EntryPath> { EntryPath.Root };
+        foreach (var entry in Manifest.Diff(since, manifest).Put)
+        {
+            AddWithDirectories(entry.Path);
+        }
+
+        if (paths.Any(changed => changed.IsWithin(LogSegment.Directory)))
+        {
+            foreach (var piece in manifest.Entries.Select(entry => entry.Path).Where(kept => kept.IsWithin(LogSegment.Directory)))
+            {
+                AddWithDirectories(piece);
+                if (LogSegment.TryParse(piece, out var segment))
+                {
+                    AddWithDirectories(segment.Log.Parent);
+                }
+            }
+        }
+
+        return paths;
+
+        void AddWithDirectories(EntryPath path)
+        {
+            for (; paths.Add(path); path = path.Parent)
+            {
+            }
+        }
     }
 
     /// <summary>The path an entry has in its version.</summary>

@@ -52,9 +52,9 @@ internal static class RestoreTarget
         return stat.Type == EntryType.Directory
             ? Directory.EnumerateFileSystemEntries(full).Any()
                 ? throw new StoreException(
-                    $"The destination {full} is not empty; nothing there was touched. Name an absent or empty directory, or say --in-place to replace what is there, which is kept until you confirm.")
+                    $"The destination {full} is not empty; nothing there was touched. Name an absent or empty directory; `mirror restore --in-place` replaces what is there, and keeps it until you confirm.")
                 : full
-            : throw new StoreException($"The destination {full} is there and not a directory; it was not touched. Name an absent or empty directory, or say --in-place to replace it.");
+            : throw new StoreException($"The destination {full} is there and not a directory; it was not touched. Name an absent or empty directory; `mirror restore --in-place` replaces it.");
     }
 
     /// <summary>Something is there that a restore in place would have to keep.</summary>

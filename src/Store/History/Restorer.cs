@@ -8,7 +8,11 @@ using Mirror.Store.Versions;
 namespace Mirror.Store.History;
 
 /// <summary>A version to restore: its record, its manifest, and the packs that led to that.</summary>
-internal sealed record RestoreVersion(VersionRecord Record, Manifest Manifest, IReadOnlyList<PackRow> Way);
+internal sealed record RestoreVersion(VersionRecord Record, Manifest Manifest, IReadOnlyList<PackRow> Way)
+{
+    /// <summary>Only what differs from this; null for everything.</summary>
+    public Manifest? Since { get; init; }
+}
 
 /// <summary>
 /// Materialises a version, or a part of one, beside its destination and renames it there when every file was written with the right hash: a destination is whole or was never
@@ -22,7 +26,7 @@ internal sealed class Restorer(
     public async Task<RestorePlan> PlanAsync(RestoreVersion version, string destination, RestoreOptions options, CancellationToken cancellation)
     {
         destination = RestoreTarget.Check(destination, options.InPlace, storeDirectory);
-        var part = RestorePart.Of(version.Manifest, version.Record.Id, options.Path);
+        var part = RestorePart.Of(version, options.Path);
         RestoreTarget.CheckPaths(destination, part);
         using var lenders = peers();
         var plan = new ContentPlan(catalogue, current, lenders);
@@ -79,7 +83,7 @@ internal sealed class Restorer(
     public async Task<RestoreReport> RunAsync(RestoreVersion version, string destination, RestoreOptions options, IProgress<StoreProgress>? progress, CancellationToken cancellation)
     {
         destination = RestoreTarget.Check(destination, options.InPlace, storeDirectory);
-        var part = RestorePart.Of(version.Manifest, version.Record.Id, options.Path);
+        var part = RestorePart.Of(version, options.Path);
         RestoreTarget.CheckPaths(destination, part);
         using var lenders = peers();
         var plan = new ContentPlan(catalogue, current, lenders);

@@ -249,7 +249,7 @@ internal sealed class IndexRebuild
 
         return [.. ids.Except(beyond).Select(id => new VersionRow(records[id], Received(id), Noted(id), Staged: id > current))];
 
-        string Noted(VersionId id) => facts is null && branches.Contains(id) ? "diverged: found so when the index was rebuilt" : facts?.NoteOf(id) ?? "";
+        string Noted(VersionId id) => facts is null && branches.Contains(id) ? BranchNote.Of("found so when the index was rebuilt") : facts?.NoteOf(id) ?? "";
     }
 
     /// <summary>A pack is written when its newer end comes, and keeps that time.</summary>

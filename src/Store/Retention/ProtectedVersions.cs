@@ -10,7 +10,6 @@ namespace Mirror.Store.Retention;
 /// </summary>
 internal sealed class ProtectedVersions
 {
-    private const int MaxReason = 200;
     private const int MaxBytes = 4 * 1024 * 1024;
     private readonly SortedDictionary<VersionId, string> reasons;
 
@@ -64,12 +63,7 @@ internal sealed class ProtectedVersions
     public ProtectedVersions With(VersionId version, string reason)
     {
         RefuseFault();
-        reason = reason.Trim();
-        if (reason.Length is 0 or > MaxReason || reason.Any(char.IsControl))
-        {
-            throw new StoreException($"A reason for protecting {version} is one line of 1 to {MaxReason} characters.");
-        }
-
+        reason = GivenReason.Check(reason, $"protecting {version}");
         return new ProtectedVersions(new SortedDictionary<VersionId, string>(reasons) { [version] = reason }, null);
     }
 

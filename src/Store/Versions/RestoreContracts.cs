@@ -11,6 +11,9 @@ public sealed record RestoreOptions
     /// <summary>A directory with all below it, or one entry; it becomes the destination. The root: everything.</summary>
     public EntryPath Path { get; init; }
 
+    /// <summary>Only what differs from this version, with the directories above it; everything when null. Not in place.</summary>
+    public VersionId? Since { get; init; }
+
     /// <summary>What is at the destination is replaced in one step, and kept until it is confirmed or undone.</summary>
     public bool InPlace { get; init; }
 

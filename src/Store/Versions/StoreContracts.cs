@@ -18,7 +18,7 @@ public sealed class StoreInUseException(string message, Exception? inner = null)
 public sealed class ReadOnlyStoreException(string message, Exception? inner = null) : StoreException(message, inner);
 
 /// <param name="Restorable">Every byte of it can be rebuilt from this store alone (while capturing: as of the last capture).</param>
-/// <param name="Note">Empty, or why the version is special: <c>unhealthy: …</c>, <c>diverged: …</c>.</param>
+/// <param name="Note">Empty, or why the version is special: <c>unhealthy: …</c>, <c>diverged: …</c>, <c>diverged, given up: …</c>.</param>
 public sealed record KeptVersion(VersionRecord Record, bool Restorable, string Note);
 
 /// <summary>Where the live tree is and which version it started from.</summary>

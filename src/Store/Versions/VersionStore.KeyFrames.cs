@@ -26,7 +26,7 @@ public sealed partial class VersionStore
     public VersionId? DueKeyFrame(KeyFramePolicy policy, long budget)
     {
         var at = state;
-        if (at.Mode != StoreMode.Holding || at.Head is not { } head || at.Find(head.Id) is not { } newest || newest.Note.StartsWith(Diverged, StringComparison.Ordinal))
+        if (at.Mode != StoreMode.Holding || at.Head is not { } head || at.Find(head.Id) is not { } newest || BranchNote.IsBranch(newest.Note))
         {
             return null;
         }

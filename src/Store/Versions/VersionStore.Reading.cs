@@ -40,12 +40,23 @@ public sealed partial class VersionStore
     /// <exception cref="StoreException"/>
     public Task<RestoreReport> RestoreAsync(
         VersionId version, string destination, RestoreOptions options, IProgress<StoreProgress>? progress, CancellationToken cancellation) => Task.Run(
-        async () => await NewRestorer().RunAsync(await LookupAsync(version, cancellation), destination, options, progress, cancellation), cancellation);
+        async () => await NewRestorer().RunAsync(await LookupAsync(version, options, cancellation), destination, options, progress, cancellation), cancellation);
 
     /// <summary>What a restore would read and write, and from where. Refuses what the restore would refuse, but for too little room.</summary>
     /// <exception cref="StoreException"/>
     public Task<RestorePlan> PlanRestoreAsync(VersionId version, string destination, RestoreOptions options, CancellationToken cancellation) =>
-        Task.Run(async () => await NewRestorer().PlanAsync(await LookupAsync(version, cancellation), destination, options, cancellation), cancellation);
+        Task.Run(async () => await NewRestorer().PlanAsync(await LookupAsync(version, options, cancellation), destination, options, cancellation), cancellation);
+
+    private async Task<RestoreVersion> LookupAsync(VersionId version, RestoreOptions options, CancellationToken cancellation)
+    {
+        if (options is { Since: not null, InPlace: true })
+        {
+            throw new StoreException("What differs between two versions is not the whole of one: it cannot take the place of what is there. Name a new directory.");
+        }
+
+        var found = await LookupAsync(version, cancellation);
+        return options.Since is { } since ? found with { Since = (await LookupAsync(since, cancellation)).Manifest } : found;
+    }
 
     /// <summary>Writes one file's content, whole and checked before the first byte of it.</summary>
     /// <exception cref="StoreException">No such file in the version, or its content is nowhere.</exception>

@@ -9,8 +9,6 @@ namespace Mirror.Store.Versions;
 // From capturing back to holding: what only this node has is kept as a branch, and the live tree becomes a slot.
 public sealed partial class VersionStore
 {
-    private const string Diverged = "diverged: ";
-
     /// <summary>
     /// Ends capturing: what the live tree holds beyond <paramref name="common"/> (the newest version it shares with the new primary) is kept as a diverged branch
     /// <paramref name="branchPack"/> (a pack common→live made by the caller; null when nothing differs), the root becomes a slot (renamed; <paramref name="root"/> becomes a link to
@@ -91,7 +89,7 @@ public sealed partial class VersionStore
     {
         var before = state;
         var slot = before.Mode == StoreMode.CapturingSlot ? before.CurrentSlot! : FreeSlot();
-        var note = reason.StartsWith(Diverged, StringComparison.Ordinal) ? reason : Diverged + reason;
+        var note = BranchNote.Of(reason);
         var backName = before.Head is { } last && last.Id != head.Id ? PackCatalogue.FileName(head.Id, last.Id) : null;
         var branchName = branch is null ? null : PackCatalogue.FileName(common, head.Id);
         var entry = new JournalEntry(JournalPhase.Adopting, Guid.NewGuid(), slot, head.Id.ToString(), [.. new[] { backName, branchName }.OfType<string>()], root);

@@ -75,6 +75,7 @@ public sealed partial class VersionStore
     private static string Remedy(string reason) =>
         reason == LastKeyFrames ? "Make another key frame first (`mirror keyframe`). "
         : reason.StartsWith("protected", StringComparison.Ordinal) ? "Lift that first (`mirror protect --lift`). "
+        : reason == KeptBranch ? "`mirror diverged drop` gives it up. "
         : reason == "newest" ? "To go back to the version before, see `mirror forget --newest`. "
         : "";
 
@@ -82,8 +83,8 @@ public sealed partial class VersionStore
     {
         var pins = Pins(at, recent);
 
-        // A branch that diverged is kept in any case and is no part of the row of versions: it must not use up what a rule may keep.
-        var row = at.Versions.Where(version => !version.Note.StartsWith(Diverged, StringComparison.Ordinal)).Select(version => new DatedVersion(version.Record.Id, version.Received)).ToList();
+        // A branch that diverged is kept until somebody gives it up, and is no part of the row of versions: it must not use up what a rule may keep.
+        var row = at.Versions.Where(version => !BranchNote.IsBranch(version.Note)).Select(version => new DatedVersion(version.Record.Id, version.Received)).ToList();
         var verdicts = RetentionCalendar.Judge(policy, row, time.GetUtcNow()).ToDictionary(verdict => verdict.Id);
         return [.. at.Versions.Select(version =>
         {
@@ -91,6 +92,7 @@ public sealed partial class VersionStore
             var judged = verdicts.TryGetValue(id, out var verdict);
             return judged && verdict.Kept ? new RetentionLine(id, version.Received, true, pins.TryGetValue(id, out var also) ? $"{also}; {verdict.Reason}" : verdict.Reason)
                 : pins.TryGetValue(id, out var pin) ? new RetentionLine(id, version.Received, true, pin)
+                : BranchNote.IsGivenUp(version.Note) ? new RetentionLine(id, version.Received, false, "a diverged branch that was given up")
                 : new RetentionLine(id, version.Received, !judged, judged ? verdict.Reason : "not judged");
         })];
     }
@@ -123,7 +125,7 @@ public sealed partial class VersionStore
 
     /// <summary>Of versions in the row, oldest first; a branch that diverged may lead from nothing as well.</summary>
     private static IEnumerable<PackRow> KeyFrames(StoreState at) => at.Packs
-        .Where(row => row.From.IsNone && !row.Partial && at.Find(row.To) is { } version && !version.Note.StartsWith(Diverged, StringComparison.Ordinal))
+        .Where(row => row.From.IsNone && !row.Partial && at.Find(row.To) is { } version && !BranchNote.IsBranch(version.Note))
         .OrderBy(row => row.To);
 
     private static long BytesOf(StoreState at) => at.Packs.Sum(row => row.Bytes);
@@ -177,7 +179,7 @@ public sealed partial class VersionStore
     {
         var pins = Pins(at, recent);
         var bytes = at.Packs.Where(row => !row.From.IsNone).GroupBy(row => row.To).ToDictionary(rows => rows.Key, rows => rows.Sum(row => row.Bytes));
-        return [.. lines.Where(line => line.Kept && at.Find(line.Id) is { } row && !row.Note.StartsWith(Diverged, StringComparison.Ordinal))
+        return [.. lines.Where(line => line.Kept && at.Find(line.Id) is { } row && !BranchNote.IsBranch(row.Note))
             .Select(line => new WeighedVersion(line.Id, line.Received, bytes.GetValueOrDefault(line.Id), pins.ContainsKey(line.Id)))];
     }
 

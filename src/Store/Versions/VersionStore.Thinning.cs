@@ -10,6 +10,7 @@ public sealed partial class VersionStore
 {
     private const int MostInOneExchange = 2_000;
     private const int MostPlans = 5;
+    private const string KeptBranch = "a diverged branch: nothing else has it";
 
     /// <summary>A pack that is made and not yet part of the history: its row as it will be, and where it lies.</summary>
     private sealed record PendingPack(PackRow Row, string Path);
@@ -277,9 +278,9 @@ public sealed partial class VersionStore
         var pins = new Dictionary<VersionId, string>();
         foreach (var row in at.Versions)
         {
-            if (row.Note.StartsWith(Diverged, StringComparison.Ordinal))
+            if (BranchNote.IsBranch(row.Note) && !BranchNote.IsGivenUp(row.Note))
             {
-                pins[row.Record.Id] = "a diverged branch: nothing else has it";
+                pins[row.Record.Id] = KeptBranch;
             }
             else if (row.Staged)
             {
@@ -292,6 +293,12 @@ public sealed partial class VersionStore
             }
         }
 
+        AddInUse(at, pins);
+        return pins;
+    }
+
+    private static void AddInUse(StoreState at, Dictionary<VersionId, string> pins)
+    {
         foreach (var (slot, version) in at.Slots)
         {
             pins[version] = $"in slot {slot}";
@@ -306,7 +313,5 @@ public sealed partial class VersionStore
         {
             pins[head.Id] = "newest";
         }
-
-        return pins;
     }
 }

@@ -39,12 +39,12 @@ public sealed partial class VersionStore
             throw new StoreException($"Version {newest.Id} cannot be dropped: protected: {reason}. {Remedy("protected")}Nothing was changed.");
         }
 
-        if (at.Find(newest.Id)!.Note.StartsWith(Diverged, StringComparison.Ordinal))
+        if (BranchNote.IsBranch(at.Find(newest.Id)!.Note))
         {
-            throw new StoreException($"Version {newest.Id} cannot be dropped: a diverged branch: nothing else has it. Nothing was changed.");
+            throw new StoreException($"Version {newest.Id} cannot be dropped: {KeptBranch}. Nothing was changed.");
         }
 
-        var older = at.Versions.Where(row => row.Record.Id < newest.Id && !row.Note.StartsWith(Diverged, StringComparison.Ordinal)).Select(row => row.Record).LastOrDefault()
+        var older = at.Versions.Where(row => row.Record.Id < newest.Id && !BranchNote.IsBranch(row.Note)).Select(row => row.Record).LastOrDefault()
             ?? throw new StoreException($"Version {newest.Id} is the only one: there is none to go back to. To keep nothing of it, delete the store {Directory}.");
         var back = at.Packs.FirstOrDefault(row => row.From == newest.Id && row.To == older.Id && !row.Partial && !catalogue.IsDamaged(row))
             ?? throw new StoreException($"No whole pack leads from {newest.Id} back to {older.Id}.{catalogue.DescribeDamage()} Restore {older.Id} elsewhere with `mirror restore` as far as that is possible.");

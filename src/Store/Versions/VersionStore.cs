@@ -92,7 +92,7 @@ public sealed partial class VersionStore : IAsyncDisposable
     public string? CurrentTree => state.CurrentSlot is { } slot ? slots.PathOf(slot) : null;
 
     /// <summary>True after a rejoin, until a fill is current: the tree at hand is a branch that the present history does not know. It is kept, never served.</summary>
-    public bool IsDiverged => state is { Current: { } current } at && at.Find(current.Id)?.Note.StartsWith("diverged", StringComparison.Ordinal) == true;
+    public bool IsDiverged => state is { Current: { } current } at && at.Find(current.Id) is { } row && BranchNote.IsBranch(row.Note);
 
     /// <summary>The path of the <c>current</c> link.</summary>
     public string CurrentLink => slots.CurrentLink;

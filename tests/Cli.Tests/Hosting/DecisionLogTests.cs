@@ -43,6 +43,18 @@ public sealed class DecisionLogTests : IDisposable
     }
 
     [Fact]
+    public void What_people_want_is_written_each_time()
+    {
+        var log = Open();
+        log.Write("replica", 3, "ops pauses automatic failover", byPerson: true);
+        log.Write("replica", 3, "ops resumes automatic failover", byPerson: true);
+        log.Write("replica", 3, "ops pauses automatic failover", byPerson: true);
+        log.Write("replica", 3, "ops gives up the diverged branch 1.4: looked at", byPerson: true);
+        log.Write("replica", 3, "ops gives up the diverged branch 2.7: looked at", byPerson: true);
+        Assert.Equal(5, log.Read("b", 100).Count);
+    }
+
+    [Fact]
     public void It_is_kept_to_its_size_and_what_was_cut_short_is_left_out()
     {
         var log = Open();

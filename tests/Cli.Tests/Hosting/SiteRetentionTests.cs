@@ -64,11 +64,25 @@ public sealed class SiteRetentionTests : IDisposable
     }
 
     [Fact]
-    public async Task A_site_without_a_policy_is_let_alone()
+    public async Task A_site_without_a_policy_is_let_alone_but_for_branches_that_somebody_gave_up()
     {
-        await using var store = await FilledAsync(2);
-        await new SiteRetention(Snapshots.Site(withApp: false), store, time, heard).RunAsync(CancellationToken.None).WaitAsync(patience);
-        Assert.Equal(2, store.Versions.Count);
+        await using var store = await FilledAsync(3);
+        var going = store.Versions[1].Record.Id;
+        await store.NoteAsync(going, "diverged: never replicated", CancellationToken.None);
+        using var stopping = new CancellationTokenSource();
+        var loop = new SiteRetention(Snapshots.Site(withApp: false), store, time, heard);
+        await loop.RunOnceAsync(null, stopping.Token);
+        Assert.Equal(3, store.Versions.Count);
+
+        // It lies in a slot still: it goes when the next version has taken that.
+        Assert.Single((await store.GiveUpAsync(going, "looked at", dryRun: false, null, stopping.Token)).Stay);
+        await SaveAsync(store, 4);
+        var running = loop.RunAsync(stopping.Token);
+        time.Advance(TimeSpan.FromMinutes(6));
+        await heard.WaitForAsync(7064).WaitAsync(patience);
+        Assert.Equal(["1.1", "1.3", "1.4"], store.Versions.Select(version => version.Record.Id.ToString()));
+        await stopping.CancelAsync();
+        await running.WaitAsync(patience);
     }
 
     [Theory]
@@ -88,24 +102,30 @@ public sealed class SiteRetentionTests : IDisposable
 
         Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => service.Forget(new ForgetRequest { Site = "wiki" }, null!, call))).StatusCode);
         Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => service.Protect(new ProtectRequest { Site = "wiki", Lift = true }, call))).StatusCode);
+        Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => service.DropDiverged(new DropDivergedRequest { Site = "wiki" }, call))).StatusCode);
         Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => service.MakeKeyFrame(new KeyFrameRequest { Site = "wiki" }, null!, call))).StatusCode);
     }
 
     private async Task<VersionStore> FilledAsync(int count)
     {
-        var source = files.Make("source");
         var store = await VersionStore.OpenAsync(files["store"], "wiki", time, CancellationToken.None);
         for (var version = 1; version <= count; version++)
         {
-            await File.WriteAllTextAsync(Path.Combine(source, "page"), $"version {version}");
-            time.Advance(TimeSpan.FromMinutes(1));
-            var captured = await SiteCapture.CaptureAsync(
-                store, new Mirror.Primary.Capture.CaptureRequest(source, null, new PathFilter([], []), "here", 1, [], false), store.InboxDirectory, TimeProvider.System, CancellationToken.None);
-            await store.StageAsync(captured.Pack!, null, CancellationToken.None);
-            await store.FlipAsync(CancellationToken.None);
+            await SaveAsync(store, version);
         }
 
         return store;
+    }
+
+    private async Task SaveAsync(VersionStore store, int version)
+    {
+        var source = files.Make("source");
+        await File.WriteAllTextAsync(Path.Combine(source, "page"), $"version {version}");
+        time.Advance(TimeSpan.FromMinutes(1));
+        var captured = await SiteCapture.CaptureAsync(
+            store, new Mirror.Primary.Capture.CaptureRequest(source, null, new PathFilter([], []), "here", 1, [], false), store.InboxDirectory, TimeProvider.System, CancellationToken.None);
+        await store.StageAsync(captured.Pack!, null, CancellationToken.None);
+        await store.FlipAsync(CancellationToken.None);
     }
 
     /// <summary>What was logged, by number.</summary>
