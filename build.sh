@@ -134,13 +134,14 @@ scenarios() {
 
 bench_usage() {
     cat <<'TEXT'
-usage: ./build.sh bench delta|stores|capture|dumps|thinning|scale|kernels|limits|workloads|all [OPTIONS]
+usage: ./build.sh bench delta|stores|capture|dumps|thinning|scale|proxy|kernels|limits|workloads|all [OPTIONS]
   delta       two-file tools: mirror delta beside rdiff, xdelta3, zstd --patch-from, rsync
   stores      versions of a folder: mirror save beside rsync, restic, borg, rdiff-backup, duplicity
   capture     from a file's change to a version, and a full scan that finds nothing, by the size of the site
   dumps       pg_dump into nothing beside a capture of the same database, first and changed
   thinning    half of many versions dropped: mirror forget beside restic forget --prune (--versions N)
   scale       what a version costs when the tree is large, the history long, a file huge
+  proxy       requests a second through Mirror's proxy beside YARP alone, nginx and HAProxy; or its memory while requests wait (--held N)
   kernels     the innermost loops, in one process
   limits      what this machine can copy, hash, write and compress at most
   workloads   only make what is measured on
@@ -155,14 +156,14 @@ usage: ./build.sh bench delta|stores|capture|dumps|thinning|scale|kernels|limits
   --limit SECONDS   what one command may take (600)
 
 Tables go to standard output as Markdown. Peers are not needed: one that is not installed is named and left out. All of them, and PostgreSQL for real dumps:
-  apt-get install xdelta3 rdiff zstd rsync restic borgbackup rdiff-backup duplicity postgresql
+  apt-get install xdelta3 rdiff zstd rsync restic borgbackup rdiff-backup duplicity postgresql wrk nginx-light haproxy
 TEXT
 }
 
 bench() {
     case ${1:-} in
         delta|stores|thinning|all) publish ;;
-        capture|dumps|scale|kernels|limits|workloads) ;;
+        capture|dumps|scale|proxy|kernels|limits|workloads) ;;
         ''|-h|--help|help) bench_usage; return ;;
         *) bench_usage >&2; return 2 ;;
     esac

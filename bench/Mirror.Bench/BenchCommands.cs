@@ -5,6 +5,7 @@ using Mirror.Bench.Deltas;
 using Mirror.Bench.Kernels;
 using Mirror.Bench.Limits;
 using Mirror.Bench.Measuring;
+using Mirror.Bench.Proxying;
 using Mirror.Bench.Scale;
 using Mirror.Bench.Thinning;
 using Mirror.Bench.Trees;
@@ -45,6 +46,8 @@ internal static class BenchCommands
             Described("scale", "What a version costs when the tree is large, the history long, a file huge.", ScaleAsync),
             Described("capture", "From a file's change to a version, and a full scan that finds nothing, by the size of the site.", (parsed, cancellation) => new CaptureBench(Options(parsed), Console.Out, Talk).RunAsync(cancellation)),
             Described("dumps", "A database in a version: pg_dump into nothing beside a capture of it, by turns.", (parsed, cancellation) => new DumpBench(Options(parsed), Math.Max(1, parsed.GetValue(runs)), Console.Out, Talk).RunAsync(cancellation)),
+            Proxy(),
+            ProxyPart(),
             CaptureAgain(),
             Described("kernels", "The innermost loops and the operations on memory, in this process (BenchmarkDotNet).", KernelsAsync),
             Described("limits", "What this machine can copy, hash, write and compress at most.", LimitsAsync),
@@ -58,6 +61,33 @@ internal static class BenchCommands
         var versions = new Option<int>("--versions") { Description = "How many there are; half of them are dropped. 1,000 take twenty minutes to make.", DefaultValueFactory = _ => 200 };
         var command = Described("thinning", "Many versions of a small tree, of which every second one is dropped, beside restic's prune.", (parsed, cancellation) => ThinAsync(parsed, parsed.GetValue(versions), cancellation));
         command.Options.Add(versions);
+        return command;
+    }
+
+    private static Command Proxy()
+    {
+        var held = new Option<int>("--held") { Description = "Instead: memory of the proxy while so many requests wait for a primary, and how they are answered." };
+        var command = Described("proxy", "Small answers through Mirror's proxy beside YARP alone, nginx and HAProxy: requests a second and latency with 64 connections. wrk makes the load.", (parsed, cancellation) =>
+            parsed.GetValue(held) is > 0 and var count
+                ? new HeldBench(Options(parsed), count, Console.Out, Talk).RunAsync(cancellation)
+                : new ProxyBench(Options(parsed), Math.Max(1, parsed.GetValue(runs)), Console.Out, Talk).RunAsync(cancellation));
+        command.Options.Add(held);
+        return command;
+    }
+
+    private static Command ProxyPart()
+    {
+        var part = new Argument<string>("part");
+        var port = new Argument<int>("port");
+        var app = new Argument<int>("app");
+        var state = new Argument<string>("state");
+        var command = Described(ProxyParts.Command, "A process of 'proxy'.", (parsed, cancellation) => ProxyParts.RunAsync(
+            parsed.GetValue(part)!, parsed.GetValue(port), parsed.GetValue(app), parsed.GetValue(state)!, Console.In, Console.Out, cancellation));
+        command.Arguments.Add(part);
+        command.Arguments.Add(port);
+        command.Arguments.Add(app);
+        command.Arguments.Add(state);
+        command.Hidden = true;
         return command;
     }
 

@@ -17,6 +17,9 @@ internal sealed record Peer(string Program, string Package, string VersionOption
         new("borg", "borgbackup"),
         new("rdiff-backup", "rdiff-backup"),
         new("duplicity", "duplicity"),
+        new("wrk", "wrk", "-v"),
+        new("nginx", "nginx-light", "-v"),
+        new("haproxy", "haproxy", "-v"),
     ];
 
     /// <summary>The program's file; null: it is not installed.</summary>

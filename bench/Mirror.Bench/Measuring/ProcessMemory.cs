@@ -23,21 +23,13 @@ internal static class ProcessMemory
     }
 
     /// <summary>The most that a process had resident since its exec.</summary>
-    public static long Peak(int process)
-    {
-        const string Field = "VmHWM:";
-        foreach (var line in Lines($"/proc/{process}/status"))
-        {
-            if (line.StartsWith(Field, StringComparison.Ordinal))
-            {
-                return long.Parse(line[Field.Length..^2], CultureInfo.InvariantCulture) * 1024;
-            }
-        }
+    public static long Peak(int process) => Read(process, "VmHWM:");
 
-        return 0;
-    }
+    /// <summary>What a process has resident now.</summary>
+    public static long Resident(int process) => Read(process, "VmRSS:");
 
-    private static IEnumerable<int> Children(int process)
+    /// <summary>Children of all its threads.</summary>
+    public static IEnumerable<int> Children(int process)
     {
         try
         {
@@ -50,6 +42,19 @@ internal static class ProcessMemory
         {
             return []; // It has just ended.
         }
+    }
+
+    private static long Read(int process, string field)
+    {
+        foreach (var line in Lines($"/proc/{process}/status"))
+        {
+            if (line.StartsWith(field, StringComparison.Ordinal))
+            {
+                return long.Parse(line[field.Length..^2], CultureInfo.InvariantCulture) * 1024;
+            }
+        }
+
+        return 0;
     }
 
     private static string[] Lines(string path)
