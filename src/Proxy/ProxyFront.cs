@@ -1,6 +1,8 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Mirror.Node.Configuration;
 using Mirror.Proxy.Forwarding;
+using Mirror.Proxy.Holding;
 using Mirror.Proxy.PublicPages;
 using Mirror.Proxy.Routing;
 
@@ -8,7 +10,7 @@ namespace Mirror.Proxy;
 
 /// <summary>Where a public request begins: own page, site, mirror, or nothing of ours.</summary>
 internal sealed class ProxyFront(
-    HostTable hosts, RouteTable routes, SiteForwarder sites, MirrorForwarder mirrors, OwnPages pages)
+    HostTable hosts, RouteTable routes, SiteForwarder sites, MirrorForwarder mirrors, OwnPages pages, BodyRoom bodies)
 {
     public async Task AnswerAsync(HttpContext context)
     {
@@ -41,8 +43,12 @@ internal sealed class ProxyFront(
             size.MaxRequestBodySize = null;
         }
 
-        return kind == HostKind.Mirror
-            ? mirrors.ForwardAsync(context, site)
-            : sites.ForwardAsync(context, new Errand(context), site.Name, routes.Gate(site.Name));
+        return ForwardAsync(context, site, kind);
+    }
+
+    private async Task ForwardAsync(HttpContext context, SiteConfig site, HostKind kind)
+    {
+        using var errand = new Errand(context, bodies);
+        await (kind == HostKind.Mirror ? mirrors.ForwardAsync(context, errand, site) : sites.ForwardAsync(context, errand, site.Name, routes.Gate(site.Name)));
     }
 }

@@ -28,13 +28,15 @@ public static class ProxyHosting
         services.AddHttpForwarder();
 
         // What the forwarder calls a warning is here a try among several; what comes of it is told by this room's own records.
-        services.AddLogging(logging => logging.AddFilter("Yarp.ReverseProxy.Forwarder", LogLevel.Error));
+        // An activity for each request, which nobody here looks at, is made as soon as anybody listens to the host's category.
+        services.AddLogging(logging => logging.AddFilter("Yarp.ReverseProxy.Forwarder", LogLevel.Error).AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
         services.Configure<KestrelServerOptions>(kestrel => PublicEndpoints.Listen(kestrel, member));
 
         services.AddSingleton<ProxyMetrics>();
         services.AddSingleton(new HostTable(config));
         services.AddSingleton(new EpochFile(Path.Combine(member.State, "routes")));
         services.AddSingleton(new HoldingRoom(member.HoldRequests));
+        services.AddSingleton(all => new BodyRoom(Path.Combine(member.State, "holding"), member.HoldBytes, all.GetRequiredService<ILogger<BodyRoom>>()));
         services.AddSingleton(all => new RouteTable(
             config, all.GetRequiredService<EpochFile>(), all.GetRequiredService<HoldingRoom>(), all.GetRequiredService<ProxyMetrics>(),
             all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILoggerFactory>()));
@@ -61,6 +63,9 @@ public static class ProxyHosting
     {
         var front = app.Services.GetRequiredService<ProxyFront>();
         app.Use((context, next) => PublicEndpoints.IsPublic(context.Features) ? front.AnswerAsync(context) : next(context));
+
+        // Said here, it comes after the front: what users ask for is not looked up among the cluster's endpoints.
+        app.UseRouting();
         return app;
     }
 }

@@ -12,9 +12,14 @@ namespace Mirror.Proxy;
 /// </summary>
 internal static class PublicEndpoints
 {
+    private const int UnreadBytes = 64 * 1024;
+
     public static void Listen(KestrelServerOptions kestrel, MemberConfig member)
     {
         kestrel.AddServerHeader = false;
+
+        // What of a body lies here unread while its request waits; all else a waiting request costs is small.
+        kestrel.Limits.MaxRequestBufferSize = UnreadBytes;
         foreach (var address in member.Listen)
         {
             Listen(kestrel, address, member.Name);

@@ -93,7 +93,10 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             proxy ? section.Texts("listen", required: true) : [],
             proxy ? section.Duration("hold-for", TimeSpan.FromSeconds(30), TimeSpan.Zero, TimeSpan.FromMinutes(10)) : TimeSpan.Zero,
             proxy ? section.Integer("hold-requests", 1000, 0, 1_000_000) : 0,
-            kind == MemberKind.Node ? section.Ports("app-ports", DefaultAppPorts) : default);
+            kind == MemberKind.Node ? section.Ports("app-ports", DefaultAppPorts) : default)
+        {
+            HoldBytes = proxy ? section.Size("hold-bytes", MemberConfig.DefaultHoldBytes, 0, 1L << 50) : MemberConfig.DefaultHoldBytes,
+        };
         section.Close();
         return member;
     }

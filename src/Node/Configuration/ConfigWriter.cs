@@ -64,6 +64,10 @@ public static class ConfigWriter
             text.Comment(2, "Requests wait this long for a primary, and this many at most.");
             text.Pair(2, "hold-for", Durations.Format(member.HoldFor));
             text.Pair(2, "hold-requests", Number(member.HoldRequests));
+            if (member.HoldBytes != MemberConfig.DefaultHoldBytes)
+            {
+                text.Pair(2, "hold-bytes", Sizes.Format(member.HoldBytes));
+            }
         }
 
         if (member.Kind == MemberKind.Node)

@@ -40,6 +40,11 @@ public sealed record MemberConfig(
     string Name, MemberKind Kind, string Address, int GrpcPort, int ClusterPort, string State,
     IReadOnlyList<string> Listen, TimeSpan HoldFor, int HoldRequests, PortRange AppPorts)
 {
+    /// <summary>Proxies: bytes of request bodies that are kept at once, in memory and in files of the state directory; default 1 GiB.</summary>
+    public long HoldBytes { get; init; } = DefaultHoldBytes;
+
+    internal const long DefaultHoldBytes = 1L << 30;
+
     /// <summary>The Unix socket the command line speaks to.</summary>
     public string ControlSocket => Path.Combine(State, "control.sock");
 }

@@ -37,11 +37,11 @@ internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, Time
     };
 
     public async Task<Outcome> SendAsync(
-        HttpContext context, Errand errand, Uri app, IDictionary<string, string>? responseHeaders, CancellationToken cut)
+        HttpContext context, Errand errand, Uri app, KeyValuePair<string, string>[] responseHeaders, CancellationToken cut)
     {
-        var attempt = await errand.PrepareAsync(responseHeaders);
-        context.Features.Set<IForwarderErrorFeature>(null);
-        var error = await forwarder.SendAsync(context, app.ToString(), client, Settings, new AppTransformer(attempt, time), cut);
+        errand.Prepare();
+        using var attempt = new Attempt(client, errand, responseHeaders);
+        var error = await forwarder.SendAsync(context, app.ToString(), attempt, Settings, new AppTransformer(attempt, time), cut);
         if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
         {
             return Outcome.Over;
@@ -54,7 +54,9 @@ internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, Time
         }
 
         context.Response.Clear();
-        if (IsUnreachable(context.Features.Get<IForwarderErrorFeature>()?.Exception))
+        var exception = context.Features.Get<IForwarderErrorFeature>()?.Exception;
+        context.Features.Set<IForwarderErrorFeature>(null);
+        if (IsUnreachable(exception))
         {
             return Outcome.Unreachable;
         }

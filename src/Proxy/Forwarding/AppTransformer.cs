@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -30,24 +31,29 @@ internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpT
         Replace(proxyRequest, "X-Forwarded-For", AddressOf(httpContext.Connection.RemoteIpAddress));
         Replace(proxyRequest, "X-Forwarded-Proto", request.Scheme);
         Replace(proxyRequest, "X-Forwarded-Host", request.Host.Value);
-        proxyRequest.Options.Set(Attempt.Key, attempt);
     }
 
     public override async ValueTask<bool> TransformResponseAsync(
         HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
-        if (proxyResponse is not null && attempt.Errand.Repeatable)
-        {
-            await EarlyBody.FetchAsync(proxyResponse, time, cancellationToken);
-        }
-
+        var early = proxyResponse is not null && attempt.Errand.Repeatable ? await EarlyBody.FetchAsync(proxyResponse, time, cancellationToken) : null;
         var copies = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
-        foreach (var (name, value) in attempt.ResponseHeaders ?? new Dictionary<string, string>())
+        foreach (var (name, value) in attempt.ResponseHeaders)
         {
             httpContext.Response.Headers[name] = value;
         }
 
-        return copies;
+        if (early is null || !copies)
+        {
+            return copies;
+        }
+
+        // All of it is here: it goes out with the headers, and there is nothing left to copy.
+        using (early)
+        {
+            httpContext.Response.BodyWriter.Write(early.Bytes);
+            return false;
+        }
     }
 
     // A socket that takes both families shows IPv4 clients as ::ffff:1.2.3.4.

@@ -14,29 +14,32 @@ internal static class EarlyBody
     private static readonly TimeSpan WaitWhenSmall = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan WaitWhenUnknown = TimeSpan.FromMilliseconds(50);
 
+    /// <returns>The body, when all of it came; null when there is none, or when the rest of it has to be copied from the response.</returns>
     /// <exception cref="IOException">The app broke off.</exception>
     /// <exception cref="HttpRequestException">The app broke off.</exception>
-    public static async Task FetchAsync(HttpResponseMessage response, TimeProvider time, CancellationToken cancellation)
+    public static async ValueTask<WholeBody?> FetchAsync(HttpResponseMessage response, TimeProvider time, CancellationToken cancellation)
     {
         var length = response.Content.Headers.ContentLength;
         if (response.StatusCode == HttpStatusCode.SwitchingProtocols || length is 0 or > Most
             || response.RequestMessage?.Method == HttpMethod.Head
             || response.Content.Headers.ContentType?.MediaType == "text/event-stream")
         {
-            return;
+            return null;
         }
 
         var body = await response.Content.ReadAsStreamAsync(cancellation);
-        var size = length is { } known ? (int)known + 1 : Most;
+        var size = (int)(length ?? Most);
         var buffer = ArrayPool<byte>.Shared.Rent(size);
         var filled = 0;
+        var whole = false;
         Task<int>? pending = null;
         Task? patience = null;
-        while (filled < size)
+        while (filled < size && !whole)
         {
-            pending = body.ReadAsync(buffer.AsMemory(filled, size - filled), cancellation).AsTask();
-            if (!pending.IsCompleted)
+            var reading = body.ReadAsync(buffer.AsMemory(filled, size - filled), cancellation);
+            if (!reading.IsCompleted)
             {
+                pending = reading.AsTask();
                 patience ??= Task.Delay(length is null ? WaitWhenUnknown : WaitWhenSmall, time, cancellation);
                 if (await Task.WhenAny(pending, patience) == patience && !pending.IsCompleted)
                 {
@@ -45,14 +48,16 @@ internal static class EarlyBody
             }
 
             // When this fails the buffer is left to the collector: the rented one is given back only when nothing can write to it any more.
-            var count = await pending;
+            var count = await (pending is null ? reading : new ValueTask<int>(pending));
             pending = null;
-            if (count == 0)
-            {
-                break;
-            }
-
+            whole = count == 0;
             filled += count;
+        }
+
+        // Trailers, which may follow a body in chunks, are the forwarder's to copy.
+        if (pending is null && (length is not null || (whole && response.TrailingHeaders.NonValidated.Count == 0)))
+        {
+            return new WholeBody(buffer, filled);
         }
 
         var early = new StreamContent(new EarlyStream(buffer, filled, pending, body));
@@ -62,6 +67,15 @@ internal static class EarlyBody
         }
 
         response.Content = early;
+        return null;
+    }
+
+    /// <summary>Give it back when it has been written.</summary>
+    public sealed class WholeBody(byte[] buffer, int length) : IDisposable
+    {
+        public ReadOnlySpan<byte> Bytes => buffer.AsSpan(0, length);
+
+        public void Dispose() => ArrayPool<byte>.Shared.Return(buffer);
     }
 
     /// <summary>What was fetched, then what a read still under way brings, then the rest.</summary>

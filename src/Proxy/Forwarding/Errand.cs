@@ -5,23 +5,24 @@ using Mirror.Proxy.Holding;
 namespace Mirror.Proxy.Forwarding;
 
 /// <summary>One request on its way to an answer, over as many attempts as that takes: what may be done with it, and what was.</summary>
-internal sealed class Errand
+internal sealed class Errand : IDisposable
 {
-    /// <summary>Bodies up to this size are kept when keeping them makes the request repeatable.</summary>
-    public const int LargestKeptBody = 64 * 1024;
+    // A body up to this size has reached this machine anyway, and costs nothing where it is.
+    private const int Small = 64 * 1024;
 
     // A request that ends the app each time it is sent must not go on to end the next one for ever.
     private const int MostFailures = 4;
 
     private readonly HttpContext _context;
-    private readonly bool _keepsBody;
+    private readonly BodyRoom _room;
     private readonly bool _hasBody;
-    private byte[]? _body;
+    private KeptBody? _body;
     private int _failures;
 
-    public Errand(HttpContext context)
+    public Errand(HttpContext context, BodyRoom room)
     {
         _context = context;
+        _room = room;
         var request = context.Request;
         var tunnel = context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true;
         var read = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
@@ -30,7 +31,10 @@ internal sealed class Errand
         Idempotent = read || HttpMethods.IsPut(request.Method) || HttpMethods.IsDelete(request.Method)
             || request.Headers.ContainsKey("Idempotency-Key");
         _hasBody = !tunnel && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody != false;
-        _keepsBody = _hasBody && Idempotent && request.ContentLength is <= LargestKeptBody;
+        if (_hasBody && Idempotent)
+        {
+            _body = new KeptBody(request.Body, room);
+        }
     }
 
     public Traffic Traffic { get; }
@@ -38,22 +42,34 @@ internal sealed class Errand
     public bool Idempotent { get; }
 
     /// <summary>May be sent again although an app may have executed it: doing it twice is the same as once, and its body, if any, is at hand.</summary>
-    public bool Repeatable => Idempotent && (!_hasBody || _keepsBody);
+    public bool Repeatable => Idempotent && (_body?.IsWhole ?? !_hasBody);
 
     /// <summary>Time spent waiting for a primary, over all attempts.</summary>
     public TimeSpan Waited { get; set; }
 
-    /// <summary>Called before each attempt, and never while held: a held request keeps its body on the wire.</summary>
-    public async Task<Attempt> PrepareAsync(IDictionary<string, string>? responseHeaders)
+    /// <summary>While the request waits, takes in a large body, which its client sends meanwhile. Who asked first whether to send it (Expect) is not told to.</summary>
+    public Task WhileWaitingAsync(Task over)
     {
-        if (_keepsBody)
+        var request = _context.Request;
+        if (!_hasBody || request.ContentLength is <= Small || request.Headers.Expect.Count > 0)
         {
-            _body ??= await ReadBodyAsync();
-            _context.Request.Body = new MemoryStream(_body, writable: false);
+            return Task.CompletedTask;
         }
 
-        return new Attempt(this, responseHeaders);
+        _body ??= new KeptBody(request.Body, _room);
+        return _body.FetchAsync(over);
     }
+
+    /// <summary>Called before each attempt.</summary>
+    public void Prepare()
+    {
+        if (_body is { } body)
+        {
+            _context.Request.Body = body.Open(keeps: Idempotent);
+        }
+    }
+
+    public void Dispose() => _body?.Dispose();
 
     /// <summary>
     /// Counts a failure after the request was sent, and says how long to wait before it may be sent once more; null when it may not.
@@ -68,25 +84,4 @@ internal sealed class Errand
 
         return _failures == 1 ? TimeSpan.Zero : TimeSpan.FromMilliseconds(25 << _failures);
     }
-
-    private async Task<byte[]> ReadBodyAsync()
-    {
-        var body = new byte[(int)_context.Request.ContentLength!.Value];
-        await _context.Request.Body.ReadExactlyAsync(body, _context.RequestAborted);
-        return body;
-    }
-}
-
-/// <summary>One sending of an errand to one app.</summary>
-internal sealed class Attempt(Errand errand, IDictionary<string, string>? responseHeaders)
-{
-    public static readonly HttpRequestOptionsKey<Attempt> Key = new("mirror.attempt");
-
-    public Errand Errand => errand;
-
-    /// <summary>Added to whatever the app answers.</summary>
-    public IDictionary<string, string>? ResponseHeaders => responseHeaders;
-
-    /// <summary>Some of the request may have reached the app.</summary>
-    public bool Sent { get; set; }
 }

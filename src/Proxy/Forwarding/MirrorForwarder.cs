@@ -19,9 +19,8 @@ internal sealed class MirrorForwarder(RouteTable routes, AppSender sender, SiteF
     private readonly ConcurrentDictionary<Uri, long> _benched = new();
     private int _turn;
 
-    public async Task ForwardAsync(HttpContext context, SiteConfig site)
+    public async Task ForwardAsync(HttpContext context, Errand errand, SiteConfig site)
     {
-        var errand = new Errand(context);
         if (errand.Traffic != Traffic.Read || HttpMethods.IsTrace(context.Request.Method))
         {
             await Answers.ReadOnlyAsync(context, site);
@@ -66,15 +65,10 @@ internal sealed class MirrorForwarder(RouteTable routes, AppSender sender, SiteF
         return equals[(int)((uint)Interlocked.Increment(ref _turn) % (uint)equals.Count)];
     }
 
-    private static Dictionary<string, string> HeadersOf(WarmReplica replica)
+    private static KeyValuePair<string, string>[] HeadersOf(WarmReplica replica)
     {
-        var headers = new Dictionary<string, string> { ["Mirror-Source"] = "replica", ["Mirror-Version"] = replica.Version.ToString() };
-        if (replica.Lag is { } lag)
-        {
-            headers["Mirror-Lag"] = lag.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture);
-        }
-
-        return headers;
+        KeyValuePair<string, string>[] headers = [new("Mirror-Source", "replica"), new("Mirror-Version", replica.Version.ToString())];
+        return replica.Lag is { } lag ? [.. headers, new("Mirror-Lag", lag.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture))] : headers;
     }
 
     private void Bench(Uri app)

@@ -16,10 +16,9 @@ internal sealed partial class SiteForwarder(
     /// <param name="mirror">The reader came by a mirror's name: say that the primary answers.</param>
     public async Task ForwardAsync(HttpContext context, Errand errand, string site, SiteGate gate, bool mirror = false)
     {
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         while (true)
         {
-            var entry = await EnterAsync(gate, errand, over.Token);
+            var entry = gate.TryEnter(errand.Traffic) is { } open ? new Entry(open) : await WaitAsync(gate, errand, context.RequestAborted);
             if (entry.Passage is not { } passage)
             {
                 metrics.Refused(site, entry.Refusal.ToString());
@@ -30,7 +29,7 @@ internal sealed partial class SiteForwarder(
             Outcome outcome;
             using (passage)
             {
-                outcome = await sender.SendAsync(context, errand, passage.App, Headers(passage.Reign, mirror), passage.Cut);
+                outcome = await sender.SendAsync(context, errand, passage.App, mirror ? passage.Reign.MirrorHeaders : passage.Reign.Headers, passage.Cut);
             }
 
             switch (outcome)
@@ -61,24 +60,15 @@ internal sealed partial class SiteForwarder(
         }
     }
 
-    // The epoch tells a reader, and whoever measures, which reign answered.
-    private static Dictionary<string, string> Headers(Reign reign, bool mirror)
+    private async Task<Entry> WaitAsync(SiteGate gate, Errand errand, CancellationToken gone)
     {
-        var headers = new Dictionary<string, string> { ["Mirror-Epoch"] = reign.EpochText };
-        if (mirror)
-        {
-            headers["Mirror-Source"] = "primary";
-        }
-
-        return headers;
-    }
-
-    private async Task<Entry> EnterAsync(SiteGate gate, Errand errand, CancellationToken over)
-    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(gone, stopping);
         var start = time.GetTimestamp();
         try
         {
-            return await gate.EnterAsync(errand.Traffic, member.HoldFor - errand.Waited, over);
+            var entering = gate.EnterAsync(errand.Traffic, member.HoldFor - errand.Waited, over.Token).AsTask();
+            await errand.WhileWaitingAsync(entering);
+            return await entering;
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {

@@ -14,8 +14,11 @@ internal sealed class Reign(string node, ulong epoch)
 
     public ulong Epoch => epoch;
 
-    /// <summary>As it stands in answers' headers.</summary>
-    public string EpochText { get; } = epoch.ToString(CultureInfo.InvariantCulture);
+    /// <summary>Of answers: the epoch tells a reader, and whoever measures, which reign answered.</summary>
+    public KeyValuePair<string, string>[] Headers { get; } = [new("Mirror-Epoch", epoch.ToString(CultureInfo.InvariantCulture))];
+
+    /// <summary>The same for readers who came by a mirror's name.</summary>
+    public KeyValuePair<string, string>[] MirrorHeaders => field ??= [.. Headers, new("Mirror-Source", "primary")];
 
     /// <summary>Cancelled when the reign is over: a fenced primary keeps no socket.</summary>
     public CancellationToken Ended => _ended.Token;

@@ -29,6 +29,15 @@ internal sealed partial class SiteGate(string site, ulong highest, HoldingRoom r
     private TaskCompletionSource? _quiet;
     private TaskCompletionSource? _tunnelsGone;
 
+    /// <summary>A passage at once, or null when one has to wait.</summary>
+    public Passage? TryEnter(Traffic traffic)
+    {
+        lock (_lock)
+        {
+            return _closed is null ? Admit_NeedsLock(traffic) : null;
+        }
+    }
+
     /// <summary>Asks for a passage, waiting at most <paramref name="patience"/>.</summary>
     public async ValueTask<Entry> EnterAsync(Traffic traffic, TimeSpan patience, CancellationToken gone)
     {

@@ -12,6 +12,7 @@ using Microsoft.Extensions.Logging;
 using Mirror.Leadership.Membership;
 using Mirror.Node.Channels;
 using Mirror.Node.Configuration;
+using Mirror.Proxy.Holding;
 using Mirror.Proxy.Routing;
 using Wire = Mirror.Node.Wire;
 
@@ -34,12 +35,12 @@ internal sealed class TestEnvironment : IAsyncDisposable
     private readonly string _state;
     private readonly bool _ownsState;
 
-    private TestEnvironment(TimeSpan holdFor, int holdRequests, string? state, string[] hosts)
+    private TestEnvironment(TimeSpan holdFor, int holdRequests, long holdBytes, string? state, string[] hosts)
     {
         _ownsState = state is null;
         _state = state ?? Directory.CreateTempSubdirectory("mirror-proxy-").FullName;
         _member = new MemberConfig(
-            "front", MemberKind.Proxy, "127.0.0.1", 0, 0, _state, ["http://127.0.0.1:0"], holdFor, holdRequests, default);
+            "front", MemberKind.Proxy, "127.0.0.1", 0, 0, _state, ["http://127.0.0.1:0"], holdFor, holdRequests, default) { HoldBytes = holdBytes };
         var site = new SiteConfig(
             "wiki", "a", ["a", "b", "c"], ["a", "b", "c"], new FilesConfig("/srv/wiki", [], TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
             [], [], hosts, [MirrorHost], true);
@@ -72,6 +73,11 @@ internal sealed class TestEnvironment : IAsyncDisposable
 
     public FakeCatalogue Catalogue { get; } = new();
 
+    /// <summary>Its state directory.</summary>
+    public string State => _state;
+
+    public BodyRoom Bodies => _proxy.Services.GetRequiredService<BodyRoom>();
+
     public HttpClient Client { get; private set; } = null!;
 
     public Uri Address { get; private set; } = null!;
@@ -94,9 +100,9 @@ internal sealed class TestEnvironment : IAsyncDisposable
         await RoutingAs("a").ReleaseAsync(new Wire.ReleaseRequest { Site = "wiki", Epoch = epoch });
 
     public static async Task<TestEnvironment> StartAsync(
-        TimeSpan? holdFor = null, int holdRequests = 1000, string? state = null, params string[] hosts)
+        TimeSpan? holdFor = null, int holdRequests = 1000, long holdBytes = 1 << 30, string? state = null, params string[] hosts)
     {
-        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, state, hosts.Length == 0 ? [Host] : hosts);
+        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, holdBytes, state, hosts.Length == 0 ? [Host] : hosts);
         await environment._proxy.StartAsync();
         environment.Address = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("http:", StringComparison.Ordinal)));
         environment.ClusterPort = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("https:", StringComparison.Ordinal))).Port;

@@ -78,6 +78,29 @@ public sealed class Streams
     }
 
     [Fact]
+    public async Task A_stream_of_events_breaks_off_when_its_primary_is_outranked()
+    {
+        await using var environment = await TestEnvironment.StartAsync();
+        var a = await environment.AppAsync("a", async context =>
+        {
+            context.Response.ContentType = "text/event-stream";
+            await context.Response.WriteAsync("data: 0\n\n");
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+        });
+        var b = await environment.AppAsync("b");
+        await environment.SayAsync(Primary("a", 1, a.Address));
+        using var response = await environment.SendAsync(HttpMethod.Get, "/events");
+        var body = await response.Content.ReadAsStreamAsync();
+        await body.ReadExactlyAsync(new byte[9]);
+
+        await environment.SayAsync(Primary("b", 2, b.Address));
+
+        await Assert.ThrowsAnyAsync<IOException>(() => body.ReadAsync(new byte[1]).AsTask().WaitAsync(TestEnvironment.Patience));
+        Assert.Equal("b /events", await environment.GetAsync("/events"));
+    }
+
+    [Fact]
     public async Task A_body_of_unknown_length_passes_in_chunks()
     {
         await using var environment = await TestEnvironment.StartAsync();
