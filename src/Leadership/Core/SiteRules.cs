@@ -25,6 +25,9 @@ public sealed record SiteRules(
     /// <summary>A lock outside of the cluster decides, and not the voters. It remembers which version is consistent, and whoever lacks that does not take it.</summary>
     public bool HasArbiter { get; init; }
 
+    /// <summary>The voters as one text, the same whatever their order: sorted names, a space between.</summary>
+    public string VoterSet => string.Join(' ', Voters.Distinct().Order(StringComparer.Ordinal));
+
     public int Majority => (Voters.Count / 2) + 1;
 
     /// <summary>How long before the promises run out a primary must have stopped: covers clocks that run at different speeds and the time stopping takes.</summary>

@@ -29,6 +29,12 @@ public static class Voter
             return Refuse(state, $"{ask.Candidate} is not among the nodes of site {rules.Site} in this voter's configuration.");
         }
 
+        if (VoterSets.Objection(state, rules, ask) is { } otherVoters)
+        {
+            var refused = Refuse(state, otherVoters.Sentence);
+            return refused with { Answer = refused.Answer with { OtherVoters = otherVoters.ForAll } };
+        }
+
         if (ask.Lease > rules.Lease)
         {
             return Refuse(state, $"{ask.Candidate} counts on {Text(ask.Lease)} of lease, this voter promises {Text(rules.Lease)}: give all members the same configuration.");
@@ -127,6 +133,8 @@ public static class Voter
         next = isNews ? next with { Primary = ask.Candidate } : next;
         var isMove = ask.FailedOver && state.FailedOverIn < ask.Epoch && !isCalm;
         next = isMove ? next with { FailedOverIn = ask.Epoch, CalmAt = now + rules.Block } : next;
+        next = next with { Voters = VoterSets.Known(state, rules, ask) };
+        isNews |= next.Voters != state.Voters;
         return new(new(true, state.Epoch, state.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} of {ask.Candidate} is renewed."), next, isCalm || isNews || isMove);
     }
 
@@ -176,8 +184,9 @@ public static class Voter
             CalmAt = isMove ? now + rules.Block : state.CalmAt,
             Order = state.Order,
             Primary = ask.Renewal ? ask.Candidate : state.Primary,
+            Voters = VoterSets.Known(state, rules, ask),
         };
-        return new(new(true, next.Epoch, next.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} is granted to {ask.Candidate}.") { FailedOver = isFailover }, next, true);
+        return new(new(true, next.Epoch, next.Holder, TimeSpan.Zero, $"Epoch {ask.Epoch} is granted to {ask.Candidate}.") { FailedOver = isFailover, IsNew = ask.Voters is not null && next.Voters is null }, next, true);
     }
 
     /// <summary>Not the first reign, not one that was won elsewhere, not the primary itself again, and not what people wanted.</summary>

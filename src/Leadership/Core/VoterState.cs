@@ -24,6 +24,9 @@ public sealed record VoterState(ulong Epoch, string? Holder, bool GivenBack, str
     /// <summary>What operators said last, as far as this voter was told.</summary>
     public FailoverOrder Order { get; init; } = FailoverOrder.None;
 
+    /// <summary>The voters (<see cref="SiteRules.VoterSet"/>) of whom a majority was last known to have appointed a primary; null when none was, or it did not say.</summary>
+    public string? Voters { get; init; }
+
     /// <summary>
     /// A voter without memory. It may be new, or may have lost its disk, and then its promises are still believed elsewhere: so it waits one lease before it
     /// grants anything but epoch 1.
@@ -36,7 +39,7 @@ public sealed record VoterState(ulong Epoch, string? Holder, bool GivenBack, str
         var calm = FailedOverIn > 0 ? now + rules.Block : now;
         if (Epoch == 0)
         {
-            return Fresh(rules, now) with { Order = Order };
+            return Fresh(rules, now) with { Order = Order, Voters = Voters };
         }
 
         if (GivenBack && Successor is null)
@@ -69,6 +72,9 @@ public sealed record GrantAsk(ulong Epoch, string Candidate, Position Verified, 
     /// <summary>Of a renewal: one of those who granted the epoch took it for a failover, so all do. Said in the first moments of a reign.</summary>
     public bool FailedOver { get; init; }
 
+    /// <summary>The voters by the candidate's configuration (<see cref="SiteRules.VoterSet"/>); null when it does not say.</summary>
+    public string? Voters { get; init; }
+
     /// <summary>What operators said last, as far as the candidate knows: a voter that knows less goes by it.</summary>
     public FailoverOrder Order { get; init; } = FailoverOrder.None;
 }
@@ -79,6 +85,12 @@ public sealed record GrantAnswer(bool Granted, ulong HighestEpoch, string? Holde
 {
     /// <summary>Granted, and taken for a failover.</summary>
     public bool FailedOver { get; init; }
+
+    /// <summary>Granted by a voter that has seen no reign: it cannot know of other voters, so those who can are heard first.</summary>
+    public bool IsNew { get; init; }
+
+    /// <summary>Refused, and nobody may count on others: it has seen a reign of voters that could still appoint one beside these.</summary>
+    public bool OtherVoters { get; init; }
 
     /// <summary>What operators said last, as far as the voter knows. A candidate that did not know asks again with it: who was told of a pause may not be who knows the last primary.</summary>
     public FailoverOrder Order { get; init; } = FailoverOrder.None;

@@ -11,7 +11,7 @@ namespace Mirror.Leadership.Voting;
 /// </summary>
 internal sealed partial class CheckedFile(string path, string kind)
 {
-    private const int LongestFile = 4096;
+    private const int LongestFile = 64 * 1024;
     private const int OpenDirectory = 0x10000;
     private const int CloseOnExec = 0x80000;
 

@@ -77,7 +77,7 @@ internal sealed class Election(
     {
         var version = verified();
         var epoch = Math.Max(Math.Max(KnownEpoch(catalogue.Current, version), own?.Ballot?.Epoch ?? 0), Math.Max(turn.HeardEpoch, asked)) + 1;
-        var ask = new GrantAsk(epoch, node, version, rules.Lease, false) { Commanded = commanded, Order = Word(turn) };
+        var ask = new GrantAsk(epoch, node, version, rules.Lease, false) { Commanded = commanded, Order = Word(turn), Voters = rules.VoterSet };
         var probe = await Poll.TakeAsync(rules, ask, true, voters, time, cancellation);
         if (!probe.IsWon)
         {
@@ -108,7 +108,7 @@ internal sealed class Election(
         var epoch = poll.Ask.Epoch;
         var granted = poll.Replies.Where(reply => reply.Answer is { Granted: true }).Select(reply => reply.Voter).ToList();
         var clock = granted.Aggregate(LeaseClock.Unheld(rules), (current, voter) => current.Promised(voter, poll.AskedAt, Now));
-        if (!clock.IsHeld(Now) || poll.Later is not null)
+        if (!clock.IsHeld(Now) || poll.Later is not null || poll.IsBarred)
         {
             Lose(turn, poll);
             return null;

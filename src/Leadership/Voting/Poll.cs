@@ -7,7 +7,13 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
 {
     public int Granted => Replies.Count(reply => reply.Answer is { Granted: true });
 
-    public bool IsWon => Granted >= Rules.Majority && Later is null;
+    public bool IsWon => Granted >= Rules.Majority && Later is null && !IsBarred;
+
+    /// <summary>The majority knows what voters there were; what others could tell is not waited for.</summary>
+    private bool IsSure => IsWon && Replies.Count(reply => reply.Answer is { Granted: true, IsNew: false }) >= Rules.Majority;
+
+    /// <summary>One that was heard knows of voters beside these, who could have a majority of their own.</summary>
+    public bool IsBarred => Replies.Any(reply => reply.Answer is { OtherVoters: true });
 
     /// <summary>One of those who granted it took it for a failover. Others may not know who was primary last.</summary>
     public bool IsFailover => Replies.Any(reply => reply.Answer is { Granted: true, FailedOver: true });
@@ -20,7 +26,7 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
     /// <summary>One sentence on who refused and why.</summary>
     public string Refusals => string.Join(' ', Replies.Where(reply => reply.Answer is not { Granted: true }).Select(reply => $"{reply.Voter}: {reply.Sentence}"));
 
-    /// <summary>Stops waiting as soon as a majority agreed; a probe also when a voter said it will answer otherwise in a moment, and the moment has passed.</summary>
+    /// <summary>Stops waiting as soon as a majority agreed that has seen a reign, or all have answered; a probe also when a voter said it will answer otherwise in a moment, and the moment has passed.</summary>
     public static async Task<Poll> TakeAsync(
         SiteRules rules, GrantAsk ask, bool probe, IReadOnlyList<IVoterLink> voters, TimeProvider time, CancellationToken cancellation)
     {
@@ -31,7 +37,7 @@ internal sealed record Poll(SiteRules Rules, GrantAsk Ask, TimeSpan AskedAt, IRe
         // Half the lease: what is granted later than that would hardly be worth having.
         var timeUp = Task.Delay(rules.Lease / 2, time, limit.Token);
         Task? moment = null;
-        while (pending.Count > 0 && !poll.IsWon)
+        while (pending.Count > 0 && !poll.IsSure)
         {
             var first = await Task.WhenAny([.. pending, timeUp, .. moment is null ? Array.Empty<Task>() : [moment]]);
             if (first is not Task<VoterReply> answered)

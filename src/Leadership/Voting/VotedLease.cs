@@ -96,7 +96,7 @@ internal sealed class VotedLease : ILeaseKeeper
             using (var limit = new CancellationTokenSource(rules.Lease / 8, time))
             using (var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation))
             {
-                reply = await voter.AskAsync(new(epoch, holder, verified(), rules.Lease, true) { FailedOver = asked < tellFailoverUntil }, false, both.Token);
+                reply = await voter.AskAsync(new(epoch, holder, verified(), rules.Lease, true) { FailedOver = asked < tellFailoverUntil, Voters = rules.VoterSet }, false, both.Token);
             }
 
             if (cancellation.IsCancellationRequested)

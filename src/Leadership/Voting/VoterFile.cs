@@ -47,6 +47,7 @@ internal sealed partial class VoterFile(string path)
             Primary = memory.Primary,
             NotWon = memory.NotWon,
             FailedOverIn = memory.FailedOverIn,
+            Voters = memory.Voters,
             Order = memory.Order is { } word ? new(word.Number, word.Paused, word.Acknowledged, word.By, word.Reason) : FailoverOrder.None,
         }.Restarted(rules, now);
     }
@@ -57,6 +58,7 @@ internal sealed partial class VoterFile(string path)
             Primary = state.Primary,
             NotWon = state.NotWon,
             FailedOverIn = state.FailedOverIn,
+            Voters = state.Voters,
             Order = state.Order is { Number: > 0 } order ? new(order.Number, order.Paused, order.Acknowledged, order.By, order.Reason) : null,
         }, Format.Default.Memory));
 
@@ -70,6 +72,9 @@ internal sealed partial class VoterFile(string path)
 
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
         public ulong FailedOverIn { get; init; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+        public string? Voters { get; init; }
 
         [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
         public Word? Order { get; init; }

@@ -68,6 +68,7 @@ internal sealed class RemoteVoter(string name, string site, QuestionChannel way,
             Probe = probe,
             Commanded = ask.Commanded,
             FailedOver = ask.FailedOver,
+            Voters = ask.Voters ?? "",
             Order = ask.Order.Number > 0 ? OrderText.ToWire(ask.Order) : null,
         };
         var channel = way.Current;
@@ -78,6 +79,8 @@ internal sealed class RemoteVoter(string name, string site, QuestionChannel way,
             return new(name, new(reply.Granted, reply.HighestEpoch, holder, TimeSpan.FromMilliseconds(reply.WaitMs), Cut(reply.Reason))
             {
                 FailedOver = reply.FailedOver,
+                OtherVoters = reply.OtherVoters,
+                IsNew = reply.IsNew,
                 Order = OrderText.FromWire(reply.Order) ?? FailoverOrder.None,
             }, null);
         }

@@ -17,7 +17,10 @@ internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
         }
 
         var verified = new Position(request.Verified?.Epoch ?? 0, request.Verified?.Sequence ?? 0);
-        var ask = new GrantAsk(request.Epoch, request.Candidate, verified, TimeSpan.FromMilliseconds(request.LeaseMs), request.Renewal) { Commanded = request.Commanded, FailedOver = request.FailedOver, Order = OrderText.FromWire(request.Order) ?? FailoverOrder.None };
+        var ask = new GrantAsk(request.Epoch, request.Candidate, verified, TimeSpan.FromMilliseconds(request.LeaseMs), request.Renewal) 
+        {
+            Commanded = request.Commanded, FailedOver = request.FailedOver, Order = OrderText.FromWire(request.Order) ?? FailoverOrder.None, Voters = request.Voters.Length == 0 ? null : request.Voters,
+        };
         var answer = voter!.Ask(ask, request.Probe);
         return Task.FromResult(new GrantReply
         {
@@ -27,6 +30,8 @@ internal sealed class VotingService(OwnVoters voters) : VotingWire.VotingBase
             Reason = answer.Reason,
             Order = answer.Order.Number > 0 ? OrderText.ToWire(answer.Order) : null,
             FailedOver = answer.FailedOver,
+            OtherVoters = answer.OtherVoters,
+            IsNew = answer.IsNew,
             WaitMs = (uint)Math.Ceiling(Math.Max(0, answer.Wait.TotalMilliseconds)),
         });
     }

@@ -24,7 +24,7 @@ public sealed class ElectionTests : IDisposable
         Assert.Equal("wiki", lease.Site);
         Assert.True(lease.IsHeld);
         Assert.Equal(1ul, trio.Gate("a").Highest("wiki"));
-        Assert.Equal("a is primary of site wiki in epoch 1 from 0.0 on: a, b of 3 voters granted it.", said[^1]);
+        Assert.Equal("a is primary of site wiki in epoch 1 from 0.0 on: a, b, c of 3 voters granted it.", said[^1]);
     }
 
     [Fact]

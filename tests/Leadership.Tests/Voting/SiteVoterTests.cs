@@ -60,6 +60,16 @@ public sealed class SiteVoterTests : IDisposable
     }
 
     [Fact]
+    public void It_remembers_of_which_voters_a_majority_appointed_the_primary_it_renewed()
+    {
+        var voter = Open();
+        voter.Ask(Ask(1, "a") with { Voters = Rules.VoterSet }, false);
+        Assert.Null(Open().Ballot!.Voters);
+        voter.Ask(Renewal(1, "a") with { Voters = Rules.VoterSet }, false);
+        Assert.Equal("a b c", Open().Ballot!.Voters);
+    }
+
+    [Fact]
     public void It_remembers_that_an_epoch_was_given_back_and_to_whom_the_next_is_promised()
     {
         var voter = Open();
