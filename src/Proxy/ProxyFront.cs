@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Mirror.Node.Configuration;
+using Mirror.Proxy.AccessLog;
 using Mirror.Proxy.Forwarding;
 using Mirror.Proxy.Holding;
 using Mirror.Proxy.PublicPages;
@@ -10,10 +11,11 @@ namespace Mirror.Proxy;
 
 /// <summary>Where a public request begins: own page, site, mirror, or nothing of ours.</summary>
 internal sealed class ProxyFront(
-    HostTable hosts, RouteTable routes, SiteForwarder sites, MirrorForwarder mirrors, OwnPages pages, BodyRoom bodies)
+    HostTable hosts, RouteTable routes, SiteForwarder sites, MirrorForwarder mirrors, OwnPages pages, BodyRoom bodies, AccessWriter access, TimeProvider time)
 {
     public async Task AnswerAsync(HttpContext context)
     {
+        var begin = access.IsOn ? time.GetTimestamp() : 0;
         try
         {
             await RouteAsync(context);
@@ -22,10 +24,24 @@ internal sealed class ProxyFront(
         {
             // The client is gone; there is nobody to tell, and it is no fault of ours.
         }
+        finally
+        {
+            if (access.IsOn)
+            {
+                access.Add(context, begin);
+            }
+        }
     }
 
     private Task RouteAsync(HttpContext context)
     {
+        // They echo what other proxies added, and open ways to other places.
+        if (HttpMethods.IsTrace(context.Request.Method)
+            || (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect != true))
+        {
+            return Answers.MethodRefusedAsync(context);
+        }
+
         var target = hosts.Find(context.Request.Host.Host);
         if (OwnPages.Owns(context.Request.Path))
         {

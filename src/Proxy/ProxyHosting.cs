@@ -6,8 +6,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
+using Mirror.Proxy.AccessLog;
 using Mirror.Proxy.Forwarding;
 using Mirror.Proxy.Holding;
+using Mirror.Proxy.Listening;
 using Mirror.Proxy.PublicPages;
 using Mirror.Proxy.Routing;
 using Yarp.ReverseProxy.Forwarder;
@@ -30,7 +32,16 @@ public static class ProxyHosting
         // What the forwarder calls a warning is here a try among several; what comes of it is told by this room's own records.
         // An activity for each request, which nobody here looks at, is made as soon as anybody listens to the host's category.
         services.AddLogging(logging => logging.AddFilter("Yarp.ReverseProxy.Forwarder", LogLevel.Error).AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
-        services.Configure<KestrelServerOptions>(kestrel => PublicEndpoints.Listen(kestrel, member));
+        services.AddLogging(logging => logging.AddFilter<BadRequests>(null, LogLevel.None).AddFilter<BadRequests>(BadRequests.Category, LogLevel.Debug));
+        services.AddSingleton<BadRequests>().AddSingleton<ILoggerProvider>(all => all.GetRequiredService<BadRequests>()).AddHostedService<BadRequestReport>();
+        services.AddOptions<KestrelServerOptions>().Configure<PublicEndpoints>((kestrel, endpoints) => endpoints.Listen(kestrel));
+        services.AddSingleton(all => new PublicEndpoints(member, all.GetRequiredService<SiteCertificates>(), all.GetRequiredService<ILogger<PublicEndpoints>>()));
+        services.AddSingleton(all => new SiteCertificates(member, all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILogger<SiteCertificates>>()));
+        services.AddHostedService(all => all.GetRequiredService<SiteCertificates>());
+        services.AddSingleton(new TrustedProxies(member));
+        services.AddSingleton(all => new AccessWriter(
+            member, all.GetRequiredService<TrustedProxies>(), all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILogger<AccessWriter>>()));
+        services.AddHostedService(all => all.GetRequiredService<AccessWriter>());
 
         services.AddSingleton<ProxyMetrics>();
         services.AddSingleton(new HostTable(config));
@@ -45,7 +56,8 @@ public static class ProxyHosting
 
         services.AddSingleton<AppClient>();
         services.AddSingleton(all => new AppSender(
-            all.GetRequiredService<IHttpForwarder>(), all.GetRequiredService<AppClient>(), all.GetRequiredService<TimeProvider>()));
+            all.GetRequiredService<IHttpForwarder>(), all.GetRequiredService<AppClient>(), all.GetRequiredService<TrustedProxies>(), member.Front.AnswerWithin,
+            all.GetRequiredService<TimeProvider>()));
         services.AddSingleton(all => new SiteForwarder(
             all.GetRequiredService<AppSender>(), all.GetRequiredService<ProxyMetrics>(), member, all.GetRequiredService<TimeProvider>(),
             all.GetRequiredService<ILogger<SiteForwarder>>(), all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
@@ -62,7 +74,7 @@ public static class ProxyHosting
     public static WebApplication MapProxy(this WebApplication app)
     {
         var front = app.Services.GetRequiredService<ProxyFront>();
-        app.Use((context, next) => PublicEndpoints.IsPublic(context.Features) ? front.AnswerAsync(context) : next(context));
+        app.Use((context, next) => PublicEndpoints.IsPublic(context) ? front.AnswerAsync(context) : next(context));
 
         // Said here, it comes after the front: what users ask for is not looked up among the cluster's endpoints.
         app.UseRouting();

@@ -10,6 +10,7 @@ internal sealed class ProxyMetrics
     private readonly Counter<long> _sentAgain;
     private readonly Counter<long> _unknown;
     private readonly Counter<long> _routes;
+    private readonly Counter<long> _malformed;
 
     public ProxyMetrics(IMeterFactory meters)
     {
@@ -18,6 +19,7 @@ internal sealed class ProxyMetrics
         _refused = meter.CreateCounter<long>("mirror.proxy.requests.refused", "{request}", "Requests answered 503: waited too long, or too many waited.");
         _sentAgain = meter.CreateCounter<long>("mirror.proxy.requests.sent_again", "{request}", "Requests sent a second time, to another app or after a connection failed.");
         _unknown = meter.CreateCounter<long>("mirror.proxy.requests.outcome_unknown", "{request}", "Requests answered 502 because they may have been executed.");
+        _malformed = meter.CreateCounter<long>("mirror.proxy.requests.malformed", "{request}", "Requests refused by the server itself: no HTTP, too large or too slow.");
         _routes = meter.CreateCounter<long>("mirror.proxy.route.changes", "{change}", "Times a site's primary route changed.");
     }
 
@@ -28,6 +30,8 @@ internal sealed class ProxyMetrics
     public void SentAgain(string site) => _sentAgain.Add(1, Of(site));
 
     public void OutcomeUnknown(string site) => _unknown.Add(1, Of(site));
+
+    public void Malformed(long count) => _malformed.Add(count);
 
     public void RouteChanged(string site) => _routes.Add(1, Of(site));
 

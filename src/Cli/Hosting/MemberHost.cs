@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -58,6 +59,7 @@ internal static class MemberHost
         else if (member.Kind == MemberKind.Proxy)
         {
             builder.Services.AddProxy(config, member);
+            builder.WebHost.UseQuic();
         }
 
         await using var host = builder.Build();

@@ -96,6 +96,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             kind == MemberKind.Node ? section.Ports("app-ports", DefaultAppPorts) : default)
         {
             HoldBytes = proxy ? section.Size("hold-bytes", MemberConfig.DefaultHoldBytes, 0, 1L << 50) : MemberConfig.DefaultHoldBytes,
+            Front = proxy ? FrontConfig.Read(section) : FrontConfig.Default,
         };
         section.Close();
         return member;
@@ -122,6 +123,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             Failover = FailoverConfig.Read(section),
             Retention = ReadRetention(section),
             Hooks = ReadHooks(section),
+            MirrorLag = section.Duration("mirror-lag", TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromDays(3650)),
         };
         section.Close();
         return site;

@@ -68,6 +68,8 @@ public static class ConfigWriter
             {
                 text.Pair(2, "hold-bytes", Sizes.Format(member.HoldBytes));
             }
+
+            FrontConfig.Write(text, member.Front);
         }
 
         if (member.Kind == MemberKind.Node)
@@ -154,6 +156,10 @@ public static class ConfigWriter
         text.List(2, "hosts", site.Hosts);
         text.Comment(2, "Replicas answer reads under these names.");
         text.List(2, "mirror-hosts", site.MirrorHosts);
+        if (site.MirrorLag > TimeSpan.Zero)
+        {
+            text.Pair(2, "mirror-lag", Durations.Format(site.MirrorLag));
+        }
     }
 
     private static void WriteCapture(Text text, CaptureConfig capture)

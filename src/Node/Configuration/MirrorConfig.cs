@@ -32,7 +32,7 @@ public enum MemberKind
 /// <summary>A process of the cluster: node, proxy or witness. Every member listens for gRPC (mTLS) and for cluster gossip (mTLS).</summary>
 /// <param name="Address">Host name or IP the others reach it by.</param>
 /// <param name="State">Directory for all it keeps.</param>
-/// <param name="Listen">Proxies: addresses readers reach, e.g. <c>http://0.0.0.0:80</c>. Empty otherwise.</param>
+/// <param name="Listen">Proxies: addresses readers reach, e.g. <c>http://0.0.0.0:80</c>, <c>https://0.0.0.0:443</c>. Empty otherwise.</param>
 /// <param name="HoldFor">Proxies: how long a request may wait for a primary; default 30 s.</param>
 /// <param name="HoldRequests">Proxies: how many requests may wait at once; default 1,000.</param>
 /// <param name="AppPorts">Nodes: range of ports handed to apps.</param>
@@ -42,6 +42,9 @@ public sealed record MemberConfig(
 {
     /// <summary>Proxies: bytes of request bodies that are kept at once, in memory and in files of the state directory; default 1 GiB.</summary>
     public long HoldBytes { get; init; } = DefaultHoldBytes;
+
+    /// <summary>Proxies: TLS, headers, log.</summary>
+    public FrontConfig Front { get; init; } = FrontConfig.Default;
 
     internal const long DefaultHoldBytes = 1L << 30;
 
@@ -75,6 +78,9 @@ public sealed record SiteConfig(
 
     /// <summary>What is run around each capture; null: nothing.</summary>
     public HooksConfig? Hooks { get; init; }
+
+    /// <summary>Replicas that lag more do not answer for <see cref="MirrorHosts"/>; zero: any may.</summary>
+    public TimeSpan MirrorLag { get; init; }
 }
 
 /// <summary>Commands around each capture, to freeze or to snapshot what is captured. <paramref name="After"/> is run whatever became of <paramref name="Before"/> and of the capture.</summary>

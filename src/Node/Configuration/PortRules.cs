@@ -42,10 +42,15 @@ internal sealed class PortRules(MirrorConfig config, FaultList faults)
         {
             faults.Add(
                 key, $"'{listen}' is not an address to listen on.",
-                listen.StartsWith("https:", StringComparison.OrdinalIgnoreCase)
-                    ? "The proxy serves plain http; let what stands before it end TLS, and write http://127.0.0.1:8080 here."
-                    : "Write http://, an IP address or localhost, and a port: http://0.0.0.0:80.");
+                "Write http:// or https://, an IP address or localhost, and a port: http://0.0.0.0:80.");
             return;
+        }
+
+        if (address.Tls && member.Front.Certificates.Count == 0)
+        {
+            faults.Add(
+                key, $"'{listen}' needs a certificate, and there is none.",
+                "Add `certificates`, or let what stands before the proxy end TLS, and write http://127.0.0.1:8080 here.");
         }
 
         Add(new Claim(machine, address.IsAny ? "*" : Normal(address.Ip.ToString()), address.Port, address.Port, key, $"{member.Name}'s listen address {listen}"));

@@ -86,7 +86,7 @@ public static class Listeners
         builder.RefuseStrangers();
         foreach (var text in proxy.Listen)
         {
-            if (!ListenAddress.TryParse(text, out var address))
+            if (!ListenAddress.TryParse(text, out var address) || address.Tls)
             {
                 throw new ListenException($"{text} is not an address to listen on.", "Write http://, an IP address or localhost, and a port: http://0.0.0.0:80.");
             }

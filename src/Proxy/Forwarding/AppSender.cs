@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Mirror.Proxy.Listening;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Mirror.Proxy.Forwarding;
@@ -26,22 +27,19 @@ internal enum Outcome
 /// The forwarder is used directly, without YARP's routes and clusters: a held request needs its destination looked up anew for each
 /// attempt, and there must be no load balancing behind our back that could pick a fenced primary.
 /// </summary>
-internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, TimeProvider time)
+internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, TrustedProxies trusted, TimeSpan answerWithin, TimeProvider time)
 {
-    private static readonly ForwarderRequestConfig Settings = new()
-    {
-        // Silence, not duration: a stream may live for days.
-        ActivityTimeout = TimeSpan.FromMinutes(5),
-        Version = System.Net.HttpVersion.Version11,
-        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
-    };
+    private readonly ForwarderRequestConfig _plain = Settings(System.Net.HttpVersion.Version11, answerWithin);
+
+    // gRPC is HTTP/2 all the way; without TLS both sides have to know.
+    private readonly ForwarderRequestConfig _grpc = Settings(System.Net.HttpVersion.Version20, answerWithin);
 
     public async Task<Outcome> SendAsync(
         HttpContext context, Errand errand, Uri app, KeyValuePair<string, string>[] responseHeaders, CancellationToken cut)
     {
         errand.Prepare();
         using var attempt = new Attempt(client, errand, responseHeaders);
-        var error = await forwarder.SendAsync(context, app.ToString(), attempt, Settings, new AppTransformer(attempt, time), cut);
+        var error = await forwarder.SendAsync(context, app.ToString(), attempt, IsGrpc(context.Request) ? _grpc : _plain, new AppTransformer(attempt, trusted, time), cut);
         if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
         {
             return Outcome.Over;
@@ -68,6 +66,13 @@ internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, Time
 
         return error == ForwarderError.RequestTimedOut ? Outcome.TooSlow : Outcome.Lost;
     }
+
+    private static bool IsGrpc(HttpRequest request) =>
+        HttpProtocol.IsHttp2(request.Protocol) && request.ContentType?.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase) == true;
+
+    // Silence is bounded, not duration: a stream may live for days.
+    private static ForwarderRequestConfig Settings(Version version, TimeSpan silence) =>
+        new() { ActivityTimeout = silence, Version = version, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
 
     private static bool IsUnreachable(Exception? exception)
     {

@@ -1,16 +1,16 @@
 using System.Buffers;
-using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Mirror.Proxy.Listening;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Mirror.Proxy.Forwarding;
 
 /// <summary>
 /// What changes between client and app: nothing but the forwarded headers. Host and path stay as the client wrote them.
-/// Users reach this proxy directly, so forwarded headers they send themselves are replaced, not believed.
+/// Forwarded headers are replaced, not believed, unless a trusted proxy sent them.
 /// </summary>
-internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpTransformer
+internal sealed class AppTransformer(Attempt attempt, TrustedProxies trusted, TimeProvider time) : HttpTransformer
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
@@ -28,9 +28,11 @@ internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpT
 
         var request = httpContext.Request;
         proxyRequest.Headers.Remove("Forwarded");
-        Replace(proxyRequest, "X-Forwarded-For", AddressOf(httpContext.Connection.RemoteIpAddress));
-        Replace(proxyRequest, "X-Forwarded-Proto", request.Scheme);
-        Replace(proxyRequest, "X-Forwarded-Host", request.Host.Value);
+        var peer = httpContext.Connection.RemoteIpAddress;
+        var believed = trusted.Include(peer);
+        Replace(proxyRequest, "X-Forwarded-For", Joined(believed ? request.Headers["X-Forwarded-For"].ToString() : "", TrustedProxies.TextOf(peer)));
+        Replace(proxyRequest, "X-Forwarded-Proto", believed && request.Headers["X-Forwarded-Proto"] is [{ Length: > 0 } scheme] ? scheme : request.Scheme);
+        Replace(proxyRequest, "X-Forwarded-Host", believed && request.Headers["X-Forwarded-Host"] is [{ Length: > 0 } host] ? host : request.Host.Value);
     }
 
     public override async ValueTask<bool> TransformResponseAsync(
@@ -56,8 +58,7 @@ internal sealed class AppTransformer(Attempt attempt, TimeProvider time) : HttpT
         }
     }
 
-    // A socket that takes both families shows IPv4 clients as ::ffff:1.2.3.4.
-    private static string? AddressOf(IPAddress? client) => client is { IsIPv4MappedToIPv6: true } ? client.MapToIPv4().ToString() : client?.ToString();
+    private static string Joined(string hops, string peer) => hops.Length == 0 ? peer : $"{hops}, {peer}";
 
     private static void Replace(HttpRequestMessage request, string name, string? value)
     {

@@ -24,7 +24,7 @@ internal sealed class Errand : IDisposable
         _context = context;
         _room = room;
         var request = context.Request;
-        var tunnel = context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true;
+        var tunnel = context.Features.Get<IHttpUpgradeFeature>()?.IsUpgradableRequest == true || context.Features.Get<IHttpExtendedConnectFeature>()?.IsExtendedConnect == true;
         var read = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)
             || HttpMethods.IsOptions(request.Method) || HttpMethods.IsTrace(request.Method);
         Traffic = tunnel ? Traffic.Tunnel : read ? Traffic.Read : Traffic.Write;

@@ -41,6 +41,12 @@ internal static class Answers
     public static Task UnknownPageAsync(HttpContext context) =>
         WriteAsync(context, StatusCodes.Status404NotFound, "There is no such page", "Check the address.");
 
+    public static Task MethodRefusedAsync(HttpContext context)
+    {
+        context.Response.Headers.Allow = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE";
+        return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "This method is not served here", "Nothing was done.");
+    }
+
     public static Task ReadOnlyAsync(HttpContext context, SiteConfig site)
     {
         context.Response.Headers.Allow = "GET, HEAD, OPTIONS";

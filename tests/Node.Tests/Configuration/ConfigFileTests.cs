@@ -16,7 +16,7 @@ public sealed class ConfigFileTests
         Assert.Equal(["alpha", "beta", "gamma", "front"], config.Members.Keys);
         Assert.Equal(7400, config.Members["beta"].GrpcPort);
         Assert.Equal(new PortRange(20000, 20999), config.Members["beta"].AppPorts);
-        Assert.Equal(["http://0.0.0.0:80"], config.Members["front"].Listen);
+        Assert.Equal(["http://0.0.0.0:80", "https://0.0.0.0:443"], config.Members["front"].Listen);
         var wiki = config.Sites["wiki"];
         Assert.True(wiki.AutomaticFailover);
         Assert.Equal(TimeSpan.FromMilliseconds(200), wiki.Files.Debounce);
@@ -287,5 +287,52 @@ public sealed class ConfigFileTests
         Assert.Equal(
             ["proxies.front.listen[0]", "proxies.front.listen[1]", "proxies.front.listen[2]", "proxies.back.listen[0]"],
             faults.Select(fault => fault.Key));
+    }
+
+    [Fact]
+    public void What_readers_meet_is_read_with_its_defaults()
+    {
+        var config = Parse(Good.Replace("sites:", """
+            proxies:
+              front:
+                address: 10.0.0.9
+                listen: ["https://[::]:8443", "https://10.0.0.9"]
+                hold-bytes: 5M
+                certificates: { wiki: { certificate: /etc/tls/wiki.crt, key: /etc/tls/wiki.key } }
+                trusted-proxies: [10.0.0.128/25]
+                access-log: { file: "-", format: json }
+              plain: { address: 10.0.0.10, listen: ["http://0.0.0.0:80"] }
+            sites:
+            """, StringComparison.Ordinal));
+        var member = config.Members["front"];
+
+        Assert.Equal(5 << 20, member.HoldBytes);
+        Assert.Equal(new CertificateConfig("wiki", "/etc/tls/wiki.crt", "/etc/tls/wiki.key"), Assert.Single(member.Front.Certificates));
+        Assert.Equal("10.0.0.128/25", Assert.Single(member.Front.TrustedProxies));
+        Assert.Equal(new AccessLogConfig("-", true, 100 << 20, 5), member.Front.AccessLog);
+        Assert.Equal(1L << 30, config.Members["plain"].HoldBytes);
+        Assert.Null(config.Members["plain"].Front.AccessLog);
+        Assert.Equal(TimeSpan.FromMinutes(5), config.Members["plain"].Front.AnswerWithin);
+        Assert.True(ListenAddress.TryParse(member.Listen[1], out var address) && address is { Port: 443, Tls: true });
+    }
+
+    [Theory]
+    [InlineData("certificates: { wiki: { certificate: wiki.crt, key: /wiki.key } }", "certificates.wiki.certificate")]
+    [InlineData("certificates: { wiki: { certificate: /wiki.crt } }", "certificates.wiki.key")]
+    [InlineData("http3: true", "http3")]
+    [InlineData("trusted-proxies: [all]", "trusted-proxies[0]")]
+    [InlineData("answer-within: 1ms", "answer-within")]
+    [InlineData("access-log: { file: access.log }", "access-log.file")]
+    [InlineData("access-log: { file: \"-\", format: apache }", "access-log.format")]
+    [InlineData("access-log: { file: \"-\", rotate: 1K }", "access-log.rotate")]
+    [InlineData("hold-bytes: many", "hold-bytes")]
+    public void A_fault_in_what_readers_meet_names_its_key(string line, string key)
+    {
+        var faults = FaultsOf(Good.Replace("sites:", $$"""
+            proxies:
+              front: { address: 10.0.0.9, listen: ["http://0.0.0.0:80"], {{line}} }
+            sites:
+            """, StringComparison.Ordinal));
+        Assert.Equal("proxies.front." + key, Assert.Single(faults).Key);
     }
 }

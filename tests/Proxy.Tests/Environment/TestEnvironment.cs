@@ -35,15 +35,16 @@ internal sealed class TestEnvironment : IAsyncDisposable
     private readonly string _state;
     private readonly bool _ownsState;
 
-    private TestEnvironment(TimeSpan holdFor, int holdRequests, long holdBytes, string? state, string[] hosts)
+    private TestEnvironment(TimeSpan holdFor, int holdRequests, long holdBytes, string? state, string[] hosts, FrontConfig? front, TimeSpan mirrorLag, Action<KestrelServerLimits>? limits)
     {
         _ownsState = state is null;
         _state = state ?? Directory.CreateTempSubdirectory("mirror-proxy-").FullName;
         _member = new MemberConfig(
-            "front", MemberKind.Proxy, "127.0.0.1", 0, 0, _state, ["http://127.0.0.1:0"], holdFor, holdRequests, default) { HoldBytes = holdBytes };
+            "front", MemberKind.Proxy, "127.0.0.1", 0, 0, _state, front?.Certificates.Count > 0 ? ["http://127.0.0.1:0", $"https://127.0.0.1:{(front.Http3 ? FreePort() : 0)}"] : ["http://127.0.0.1:0"],
+            holdFor, holdRequests, default) { HoldBytes = holdBytes, Front = front ?? FrontConfig.Default };
         var site = new SiteConfig(
             "wiki", "a", ["a", "b", "c"], ["a", "b", "c"], new FilesConfig("/srv/wiki", [], TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
-            [], [], hosts, [MirrorHost], true);
+            [], [], hosts, [MirrorHost], true) { MirrorLag = mirrorLag };
         var config = new MirrorConfig
         {
             Cluster = new ClusterConfig("test", TimeSpan.FromSeconds(4), "pki"),
@@ -55,6 +56,7 @@ internal sealed class TestEnvironment : IAsyncDisposable
         builder.Services.AddSingleton<ICatalogue>(Catalogue);
         builder.Services.AddGrpc();
         builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseQuic();
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
         {
             listen.Protocols = HttpProtocols.Http2;
@@ -65,6 +67,7 @@ internal sealed class TestEnvironment : IAsyncDisposable
             });
         }));
         builder.Services.AddProxy(config, _member);
+        builder.Services.PostConfigure<KestrelServerOptions>(kestrel => limits?.Invoke(kestrel.Limits));
         _proxy = builder.Build();
         _proxy.MapProxy();
         _proxy.MapGrpcService<RoutingService>();
@@ -81,6 +84,12 @@ internal sealed class TestEnvironment : IAsyncDisposable
     public HttpClient Client { get; private set; } = null!;
 
     public Uri Address { get; private set; } = null!;
+
+    /// <summary>Where readers come by TLS, when there is a certificate.</summary>
+    public int TlsPort { get; private set; }
+
+    public T Service<T>()
+        where T : notnull => _proxy.Services.GetRequiredService<T>();
 
     /// <summary>The cluster's own port of the proxy.</summary>
     public int ClusterPort { get; private set; }
@@ -100,12 +109,15 @@ internal sealed class TestEnvironment : IAsyncDisposable
         await RoutingAs("a").ReleaseAsync(new Wire.ReleaseRequest { Site = "wiki", Epoch = epoch });
 
     public static async Task<TestEnvironment> StartAsync(
-        TimeSpan? holdFor = null, int holdRequests = 1000, long holdBytes = 1 << 30, string? state = null, params string[] hosts)
+        TimeSpan? holdFor = null, int holdRequests = 1000, long holdBytes = 1 << 30, string? state = null, string[]? hosts = null, FrontConfig? front = null,
+        TimeSpan mirrorLag = default, Action<KestrelServerLimits>? limits = null)
     {
-        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, holdBytes, state, hosts.Length == 0 ? [Host] : hosts);
+        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, holdBytes, state, hosts ?? [Host], front, mirrorLag, limits);
         await environment._proxy.StartAsync();
         environment.Address = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("http:", StringComparison.Ordinal)));
-        environment.ClusterPort = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("https:", StringComparison.Ordinal))).Port;
+        var tls = environment._proxy.Urls.Where(url => url.StartsWith("https:", StringComparison.Ordinal)).Select(url => new Uri(url).Port).ToList();
+        environment.ClusterPort = tls[0];
+        environment.TlsPort = tls[^1];
         environment.Client = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
         {
             BaseAddress = environment.Address,
@@ -198,6 +210,14 @@ internal sealed class TestEnvironment : IAsyncDisposable
         }
 
         Assert.Empty(_errors.Unexpected);
+    }
+
+    // TCP and UDP on one port take a number given beforehand.
+    private static int FreePort()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static bool Same(SiteView one, SiteView other) =>
