@@ -28,9 +28,10 @@ build() { quietly "Building Mirror" dotnet build Mirror.sln -c Release; }
 
 # Published beside, then put in place: an interrupted build leaves the old program.
 publish_one() {
-    local project=$1 name=$2 add=${3:-:}
+    local project=$1 name=$2 add=$3
+    shift 3
     rm -rf ".build/$name.new"
-    dotnet publish "$project" -c Release -r "$(rid)" --self-contained false -p:PublishReadyToRun=true -o ".build/$name.new" || return
+    dotnet publish "$project" -c Release -r "$(rid)" "$@" -o ".build/$name.new" || return
     "$add" ".build/$name.new" || return
     rm -rf ".build/$name.old"
     if [ -d ".build/$name" ]; then mv ".build/$name" ".build/$name.old"; fi
@@ -51,9 +52,14 @@ publish() {
 }
 
 publish_all() {
-    publish_one src/Cli/Mirror.Cli.csproj mirror publish_native || return
-    publish_one samples/Wiki/Wiki.csproj wiki
+    local with_runtime="--self-contained false -p:PublishReadyToRun=true" site
+    publish_one src/Cli/Mirror.Cli.csproj mirror publish_native $with_runtime || return
+    # Every version is booted, so a program that is up at once makes for versions that are warm at once: 40 ms instead of 240.
+    if linker; then site=-p:PublishAot=true; else site=$with_runtime; fi
+    publish_one samples/Wiki/Wiki.csproj wiki without_symbols $site
 }
+
+without_symbols() { rm -f "$1"/*.dbg; }
 
 # The tools as machine code, in front of the program with a runtime, which they become for everything else. That takes a C compiler's linker; without one, `mirror` is the program with a runtime.
 publish_native() {
