@@ -52,7 +52,8 @@ public static class Voter
     public static VoterStep<ReturnAnswer> GiveBack(
         VoterState state, SiteRules rules, ulong epoch, string holder, string? successor, TimeSpan now, Leaving how = Leaving.NotWon)
     {
-        if (epoch == 0 || epoch != state.Epoch || holder != state.Holder)
+        var isNews = IsNewsOfAnEnd(state, rules, epoch, holder, how, now);
+        if (!isNews && (epoch == 0 || epoch != state.Epoch || holder != state.Holder))
         {
             return new(new(false, $"{holder} does not hold epoch {epoch} by this voter: the highest is {Describe(state)}."), state, false);
         }
@@ -62,7 +63,7 @@ public static class Voter
             return new(new(false, $"{successor} cannot succeed: it is not among the nodes of site {rules.Site}."), state, false);
         }
 
-        if (state.GivenBack)
+        if (!isNews && state.GivenBack)
         {
             return new(new(true, $"Epoch {epoch} had been given back already."), state, false);
         }
@@ -70,9 +71,18 @@ public static class Voter
         var until = successor is null ? now : now + rules.Lease;
         // What was not won was no failover; but one that was before goes on holding back the next.
         var isForgotten = how == Leaving.InOrder || (how == Leaving.NotWon && state.FailedOverIn == epoch);
-        var next = state with { GivenBack = true, Successor = successor, Promised = rules.Lease, Until = until, FailedOverIn = isForgotten ? 0 : state.FailedOverIn, NotWon = how == Leaving.NotWon };
+        var next = state with { Epoch = epoch, Holder = holder, GivenBack = true, Successor = successor, Promised = rules.Lease, Until = until, FailedOverIn = isForgotten ? 0 : state.FailedOverIn, NotWon = how == Leaving.NotWon };
+        next = isNews ? next with { Primary = holder } : next;
         return new(new(true, successor is null ? $"Epoch {epoch} is given back." : $"Epoch {epoch} is given back, the next is kept for {successor}."), next, true);
     }
+
+    /// <summary>
+    /// A reign of which this voter, away while it was won, had not heard: that it is over says also that it was. Nothing is learned while somebody else counts on this voter, or by one that lost its memory;
+    /// and nothing from what was not won, for others may hold that epoch.
+    /// </summary>
+    private static bool IsNewsOfAnEnd(VoterState state, SiteRules rules, ulong epoch, string holder, Leaving how, TimeSpan now) =>
+        how != Leaving.NotWon && state.Epoch > 0 && epoch > state.Epoch && epoch - state.Epoch <= LongestJump && rules.Nodes.Contains(holder)
+        && (holder == state.Holder || !state.IsBoundToHolder(now)) && (holder == state.Successor || !state.IsReserved(now));
 
     /// <summary>An operator's word. A later one than this voter knows counts, whatever order they come in.</summary>
     public static VoterStep<ReturnAnswer> Hear(VoterState state, SiteRules rules, FailoverOrder order)

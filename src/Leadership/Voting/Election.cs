@@ -131,21 +131,22 @@ internal sealed class Election(
         var patience = poll.Patience(rules.Lease / 8);
         turn.NotBefore = Now + (patience > ShortestPause ? patience : ShortestPause);
         turn.Vote = VoteNow();
+        turn.Asked = poll.Ask.Verified;
         Say(turn, $"{node} can't be appointed in epoch {poll.Ask.Epoch}: {poll.Granted} of {rules.Voters.Count} voters agree, {rules.Majority} are needed. {poll.Refusals}");
     }
 
     /// <summary>An epoch that was asked for and not won is given back to all: also to those whose answer was not waited for.</summary>
     private Task WithdrawAsync(ulong epoch) => VotedLease.GiveBackToAsync(voters, rules, new(epoch, node, null, Leaving.NotWon), time, CancellationToken.None);
 
-    // What the voters said they are bound to holds while nothing happens. When this node's own vote has changed since, something did, and they are asked again.
-    private TimeSpan NotBefore(Turn turn) => turn.Vote == VoteNow() ? turn.NotBefore : TimeSpan.Zero;
+    // What the voters said holds while nothing happens. When this node's own vote has changed since, or it holds more than it asked with, something did, and they are asked again.
+    private TimeSpan NotBefore(Turn turn, Position version) => turn.Vote == VoteNow() && version <= turn.Asked ? turn.NotBefore : turn.Began;
 
     private (ulong Epoch, bool GivenBack)? VoteNow() => own?.Ballot is { } ballot ? (ballot.Epoch, ballot.GivenBack) : null;
 
     private FailoverOrder Word(Turn turn) => own?.Order is { } known && known.Number > turn.Order.Number ? known : turn.Order;
 
     private CandidateView View(ClusterSnapshot seen, Position version, Turn turn) => new(
-        node, version, own?.Ballot, KnownEpoch(seen, version), NotBefore(turn),
+        node, version, own?.Ballot, KnownEpoch(seen, version), NotBefore(turn, version),
         [.. seen.Of(rules.Site).Where(holding => holding.Node != node).Select(seen.ToNodeHolding)])
     {
         Behind = seen.BehindOf(rules.Site, node),
@@ -193,11 +194,13 @@ internal sealed class Election(
     }
 
     /// <summary>What one call of Win or StandNow learned so far.</summary>
-    private sealed class Turn(TimeSpan notBefore, Action<string> decided)
+    private sealed class Turn(TimeSpan began, Action<string> decided)
     {
+        public TimeSpan Began { get; } = began;
         public Action<string> Decided { get; } = decided;
-        public TimeSpan NotBefore { get; set; } = notBefore;
+        public TimeSpan NotBefore { get; set; } = began;
         public (ulong Epoch, bool GivenBack)? Vote { get; set; }
+        public Position Asked { get; set; }
         public ulong HeardEpoch { get; set; }
         public FailoverOrder Order { get; set; } = FailoverOrder.None;
         public string? Said { get; set; }

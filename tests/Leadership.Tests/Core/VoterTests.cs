@@ -186,6 +186,35 @@ public sealed class VoterTests
     }
 
     [Fact]
+    public void A_voter_that_was_away_while_an_epoch_was_won_learns_of_it_by_its_end()
+    {
+        var away = Granted(3, "a", At(0));
+
+        var will = Voter.GiveBack(away, Rules, 5, "b", null, At(4), Leaving.Died);
+
+        Assert.True(will.Answer.Accepted);
+        Assert.True(will.MustPersist);
+        Assert.Equal((5ul, "b", true, "b"), (will.State.Epoch, will.State.Holder, will.State.GivenBack, will.State.Primary));
+        Assert.False(Voter.Ask(will.State, Rules, Ask(5, "c"), default, At(4)).Answer.Granted);
+        Assert.True(Voter.Ask(will.State, Rules, Ask(6, "c"), default, At(4)).Answer.Granted);
+        Assert.Equal("c", Voter.GiveBack(away, Rules, 5, "b", "c", At(4), Leaving.InOrder).State.Successor);
+    }
+
+    [Fact]
+    public void Nothing_is_learned_of_an_end_that_was_no_reign_nor_while_somebody_else_counts_on_the_voter_nor_by_one_without_memory()
+    {
+        var away = Granted(3, "a", At(0));
+
+        Assert.False(Voter.GiveBack(away, Rules, 5, "b", null, At(4), Leaving.NotWon).Answer.Accepted);
+        Assert.False(Voter.GiveBack(away, Rules, 5, "b", null, At(3.9), Leaving.Died).Answer.Accepted);
+        Assert.True(Voter.GiveBack(away, Rules, 5, "a", null, At(3.9), Leaving.Died).Answer.Accepted);
+        Assert.False(Voter.GiveBack(away, Rules, 5, "stranger", null, At(4), Leaving.Died).Answer.Accepted);
+        Assert.False(Voter.GiveBack(away, Rules, 4 + Voter.LongestJump, "b", null, At(4), Leaving.Died).Answer.Accepted);
+        Assert.False(Voter.GiveBack(VoterState.Fresh(Rules, At(0)), Rules, 5, "b", null, At(5), Leaving.Died).Answer.Accepted);
+        Assert.False(Voter.GiveBack(Voter.GiveBack(away, Rules, 3, "a", "c", At(1), Leaving.InOrder).State, Rules, 5, "b", null, At(2), Leaving.Died).Answer.Accepted);
+    }
+
+    [Fact]
     public void Giving_back_twice_changes_nothing_the_second_time()
     {
         var once = Voter.GiveBack(Granted(3, "a", At(0)), Rules, 3, "a", "b", At(1)).State;

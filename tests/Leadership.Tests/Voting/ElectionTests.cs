@@ -152,6 +152,30 @@ public sealed class ElectionTests : IDisposable
     }
 
     [Fact]
+    public void Who_was_refused_for_what_it_lacks_stands_again_at_the_moment_it_has_it()
+    {
+        var lease = trio.Win("a");
+        trio.Verified["b"] = V(1, 5);
+        trio.Verified["c"] = V(1, 6);
+        trio.Isolate("a");
+        trio.Abandon(lease);
+        var b = trio.Stand("b");
+        Time.Until(() => trio.Voter("b").Ballot!.Until + At(0.01) < Time.Now);
+        Assert.False(b.IsCompleted);
+
+        trio.Verified["b"] = V(1, 6);
+        var has = Time.Now;
+        Time.Run(() =>
+        {
+            trio.Catalogue.Say(Said("a", "b", "c"));
+            return Task.CompletedTask;
+        });
+        Time.Await(b);
+
+        Assert.InRange(Time.Now, has, has + At(0.02));
+    }
+
+    [Fact]
     public void Given_back_to_a_successor_only_that_one_is_appointed_and_at_once()
     {
         var lease = trio.Win("a");
