@@ -67,6 +67,7 @@ public sealed class Database(WikiRoot root) : IDisposable
         try
         {
             connection.Open();
+            connection.Execute("PRAGMA busy_timeout = 5000"); // SQLite looks again after a millisecond, the library after 150.
             connection.Execute("PRAGMA synchronous = FULL"); // In WAL mode the default may lose the last commits at a power cut.
             connection.Scalar<long>("PRAGMA schema_version"); // The first look into the file: here is where a directory that can't be written shows.
             return connection;
