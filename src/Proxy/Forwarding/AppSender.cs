@@ -27,7 +27,7 @@ internal enum Outcome
 /// The forwarder is used directly, without YARP's routes and clusters: a held request needs its destination looked up anew for each
 /// attempt, and there must be no load balancing behind our back that could pick a fenced primary.
 /// </summary>
-internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, TrustedProxies trusted, TimeSpan answerWithin, TimeProvider time)
+internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, TrustedProxies trusted, WrittenCookie written, TimeSpan answerWithin, TimeProvider time)
 {
     private readonly ForwarderRequestConfig _plain = Settings(System.Net.HttpVersion.Version11, answerWithin);
 
@@ -39,7 +39,7 @@ internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, Trus
     {
         errand.Prepare();
         using var attempt = new Attempt(client, errand, responseHeaders);
-        var error = await forwarder.SendAsync(context, app.ToString(), attempt, IsGrpc(context.Request) ? _grpc : _plain, new AppTransformer(attempt, trusted, time), cut);
+        var error = await forwarder.SendAsync(context, app.ToString(), attempt, IsGrpc(context.Request) ? _grpc : _plain, new AppTransformer(attempt, trusted, written, time), cut);
         if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
         {
             return Outcome.Over;

@@ -10,7 +10,7 @@ namespace Mirror.Proxy.Forwarding;
 /// What changes between client and app: nothing but the forwarded headers. Host and path stay as the client wrote them.
 /// Forwarded headers are replaced, not believed, unless a trusted proxy sent them.
 /// </summary>
-internal sealed class AppTransformer(Attempt attempt, TrustedProxies trusted, TimeProvider time) : HttpTransformer
+internal sealed class AppTransformer(Attempt attempt, TrustedProxies trusted, WrittenCookie written, TimeProvider time) : HttpTransformer
 {
     private static readonly UriCreationOptions AsWritten = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
@@ -43,6 +43,11 @@ internal sealed class AppTransformer(Attempt attempt, TrustedProxies trusted, Ti
         foreach (var (name, value) in attempt.ResponseHeaders)
         {
             httpContext.Response.Headers[name] = value;
+        }
+
+        if (attempt.Errand.WrittenDomain is { } domain && httpContext.Response.StatusCode < StatusCodes.Status400BadRequest)
+        {
+            httpContext.Response.Headers.Append("Set-Cookie", written.After(domain));
         }
 
         if (early is null || !copies)

@@ -41,6 +41,9 @@ internal sealed class Errand : IDisposable
 
     public bool Idempotent { get; }
 
+    /// <summary>Where a browser is told that it wrote, for the site's mirrors; null: nowhere.</summary>
+    public string? WrittenDomain { get; init; }
+
     /// <summary>May be sent again although an app may have executed it: doing it twice is the same as once, and its body, if any, is at hand.</summary>
     public bool Repeatable => Idempotent && (_body?.IsWhole ?? !_hasBody);
 

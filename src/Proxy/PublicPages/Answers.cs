@@ -47,16 +47,28 @@ internal static class Answers
         return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "This method is not served here", "Nothing was done.");
     }
 
-    public static Task ReadOnlyAsync(HttpContext context, SiteConfig site)
+    /// <summary>On to the site itself where it has a name, with the same method and body (307); else, and for what is no plain request, 405.</summary>
+    public static Task ReadOnlyAsync(HttpContext context, SiteConfig site, bool tunnel, string cookie)
     {
-        context.Response.Headers.Allow = "GET, HEAD, OPTIONS";
         var request = context.Request;
         var primary = site.Hosts.FirstOrDefault(host => host != "*");
         var link = primary is null
             ? null
             : UriHelper.BuildAbsolute(request.Scheme, request.Host.Port is { } port ? new HostString(primary, port) : new HostString(primary),
                 request.PathBase, request.Path, request.QueryString);
-        return WriteAsync(context, StatusCodes.Status405MethodNotAllowed, "This is a read-only mirror",
+        var status = StatusCodes.Status405MethodNotAllowed;
+        if (link is not null && !tunnel)
+        {
+            status = StatusCodes.Status307TemporaryRedirect;
+            context.Response.Headers.Location = link;
+            context.Response.Headers.SetCookie = cookie;
+        }
+        else
+        {
+            context.Response.Headers.Allow = "GET, HEAD, OPTIONS";
+        }
+
+        return WriteAsync(context, status, "This is a read-only mirror",
             link is null ? "Changes are made at the site itself. Nothing was changed." : "Nothing was changed. Changes are made at the site itself:",
             link: link);
     }

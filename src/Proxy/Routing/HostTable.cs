@@ -17,6 +17,8 @@ internal sealed class HostTable
     private const string AnyOther = "*";
     private readonly Dictionary<string, (SiteConfig Site, HostKind Kind)> _names = new(StringComparer.OrdinalIgnoreCase);
 
+    private readonly Dictionary<string, string> _writtenDomains = new(StringComparer.Ordinal);
+
     public HostTable(MirrorConfig config)
     {
         var sites = config.Sites.Values.OrderBy(site => site.Name, StringComparer.Ordinal).ToList();
@@ -28,8 +30,15 @@ internal sealed class HostTable
         foreach (var site in sites)
         {
             Add(site, site.MirrorHosts, HostKind.Mirror);
+            if (site.Hosts.FirstOrDefault(host => host != AnyOther && site.MirrorHosts.Any(mirror => mirror.EndsWith("." + host, StringComparison.OrdinalIgnoreCase))) is { } domain)
+            {
+                _writtenDomains[site.Name] = domain;
+            }
         }
     }
+
+    /// <summary>The site's own name under which names of its mirrors lie, so that a browser can be told something for them; null when there is none.</summary>
+    public string? WrittenDomain(SiteConfig site) => _writtenDomains.GetValueOrDefault(site.Name);
 
     public (SiteConfig Site, HostKind Kind)? Find(string host)
     {

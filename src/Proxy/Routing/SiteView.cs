@@ -8,7 +8,8 @@ internal sealed record PrimaryClaim(string Node, ulong Epoch, bool HandingOver, 
 
 /// <summary>A warm copy that can answer reads.</summary>
 /// <param name="Lag">How far its newest version is behind the primary's; null when either is unknown.</param>
-internal sealed record WarmReplica(string Node, Uri App, Position Version, TimeSpan? Lag);
+/// <param name="Captured">When its warm version was captured, by the primary's clock; null when not known.</param>
+internal sealed record WarmReplica(string Node, Uri App, Position Version, TimeSpan? Lag, DateTimeOffset? Captured);
 
 /// <summary>
 /// What one snapshot of the catalogue means for the traffic of one site. Immutable, no I/O.
@@ -41,7 +42,7 @@ internal sealed record SiteView(
             holdings.Select(holding => holding.Node).ToHashSet(StringComparer.Ordinal),
             [.. holdings
                 .Where(holding => holding.Role == SiteRole.Replica && AppOf(holding) is not null)
-                .Select(holding => new WarmReplica(holding.Node, AppOf(holding)!, holding.Warm, LagOf(holding, newest)))]);
+                .Select(holding => new WarmReplica(holding.Node, AppOf(holding)!, holding.Warm, LagOf(holding, newest), holding.Warm == holding.Verified ? holding.NewestTime : null))]);
     }
 
     private static TimeSpan? LagOf(SiteHolding holding, DateTimeOffset? newest)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Net.WebSockets;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;
 using Grpc.Net.Client;
@@ -106,6 +107,37 @@ public sealed class Tls : IDisposable
         await using var environment = await TestEnvironment.StartAsync(front: new FrontConfig { Certificates = [files], Http3 = true });
 
         Assert.Equal("CN=wiki.example", await SubjectAsync(environment, "wiki.example"));
+    }
+
+    [Fact]
+    public async Task A_web_socket_over_http2_passes_and_counts_as_a_tunnel()
+    {
+        await using var environment = await StartAsync(Certificate("wiki", "wiki.example"));
+        var a = await environment.AppAsync("a", async context =>
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            var buffer = new byte[100];
+            var received = await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted);
+            await socket.SendAsync(buffer.AsMemory(0, received.Count), received.MessageType, received.EndOfMessage, context.RequestAborted);
+            await socket.ReceiveAsync(buffer.AsMemory(), context.RequestAborted);
+        });
+        await environment.SayAsync(Primary("a", 1, a.Address));
+        using var invoker = new HttpMessageInvoker(Handler(environment));
+        using var socket = new ClientWebSocket();
+        socket.Options.HttpVersion = System.Net.HttpVersion.Version20;
+        socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        using var late = new CancellationTokenSource(TestEnvironment.Patience, TimeProvider.System);
+        await socket.ConnectAsync(new Uri("wss://wiki.example/"), invoker, late.Token);
+
+        await socket.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, true, late.Token);
+        var buffer = new byte[100];
+        var received = await socket.ReceiveAsync(buffer, late.Token);
+
+        Assert.Equal("hello", System.Text.Encoding.UTF8.GetString(buffer, 0, received.Count));
+        Assert.Equal(1, (await environment.CountsAsync()).Tunnels);
+
+        await environment.SayAsync(Primary("b", 2, null));
+        await Assert.ThrowsAsync<WebSocketException>(() => socket.ReceiveAsync(buffer, late.Token));
     }
 
     [Fact]
