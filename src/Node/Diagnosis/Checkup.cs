@@ -60,6 +60,7 @@ public sealed class Checkup(TimeProvider time, Func<string, string?> findProgram
         var self = config.Members[member];
         checks.AddRange(Identity(config.Cluster.Pki, member));
         checks.AddRange(NetworkChecks.Ports(self));
+        checks.AddRange(new FrontChecks(config, time).Of(self));
         checks.AddRange(DiskChecks.State(self));
         foreach (var site in config.Sites.Values.Where(site => site.Nodes.Contains(member)))
         {

@@ -58,6 +58,7 @@ internal sealed class AppTransformer(Attempt attempt, TrustedProxies trusted, Wr
         // All of it is here: it goes out with the headers, and there is nothing left to copy.
         using (early)
         {
+            httpContext.Response.ContentLength ??= early.Bytes.Length;
             httpContext.Response.BodyWriter.Write(early.Bytes);
             return false;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
@@ -107,7 +108,9 @@ internal static class Answers
             body = $"{title}. {detail}{(link is null ? "" : " " + link)}\n";
         }
 
-        await response.WriteAsync(body, context.RequestAborted);
+        var bytes = Encoding.UTF8.GetBytes(body);
+        response.ContentLength = bytes.Length;
+        await response.Body.WriteAsync(bytes, context.RequestAborted);
     }
 
     private sealed record Problem(string Title, int Status, string Detail, int? RetryAfter, string? Link);
