@@ -58,9 +58,10 @@ public static class ProxyHosting
         services.AddSingleton(all => new AppSender(
             all.GetRequiredService<IHttpForwarder>(), all.GetRequiredService<AppClient>(), all.GetRequiredService<TrustedProxies>(), all.GetRequiredService<WrittenCookie>(),
             member.Front.AnswerWithin, all.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(all => new Turnstile(all.GetRequiredService<TimeProvider>()));
         services.AddSingleton(all => new SiteForwarder(
-            all.GetRequiredService<AppSender>(), all.GetRequiredService<ProxyMetrics>(), member, all.GetRequiredService<TimeProvider>(),
-            all.GetRequiredService<ILogger<SiteForwarder>>(), all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
+            all.GetRequiredService<AppSender>(), all.GetRequiredService<Turnstile>(), all.GetRequiredService<ProxyMetrics>(), member,
+            all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILogger<SiteForwarder>>(), all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
         services.AddSingleton(all => new WrittenCookie(all.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MirrorForwarder>();
         services.AddSingleton<OwnPages>();

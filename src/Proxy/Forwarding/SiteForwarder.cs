@@ -11,14 +11,15 @@ namespace Mirror.Proxy.Forwarding;
 /// sent again only when doing it twice is the same as once; the rest gets an honest answer.
 /// </summary>
 internal sealed partial class SiteForwarder(
-    AppSender sender, ProxyMetrics metrics, MemberConfig member, TimeProvider time, ILogger<SiteForwarder> log, CancellationToken stopping)
+    AppSender sender, Turnstile turnstile, ProxyMetrics metrics, MemberConfig member, TimeProvider time, ILogger<SiteForwarder> log, CancellationToken stopping)
 {
     /// <param name="mirror">The reader came by a mirror's name: say that the primary answers.</param>
     public async Task ForwardAsync(HttpContext context, Errand errand, string site, SiteGate gate, bool mirror = false)
     {
         while (true)
         {
-            var entry = gate.TryEnter(errand.Traffic) is { } open ? new Entry(open) : await WaitAsync(gate, errand, context.RequestAborted);
+            var open = gate.TryEnter(errand.Traffic);
+            var entry = open is not null ? new Entry(open) : await WaitAsync(gate, errand, context.RequestAborted);
             if (entry.Passage is not { } passage)
             {
                 metrics.Refused(site, entry.Refusal.ToString());
@@ -28,6 +29,7 @@ internal sealed partial class SiteForwarder(
 
             Outcome outcome;
             using (passage)
+            using (open is null ? await turnstile.EnterAsync(context) : null)
             {
                 outcome = await sender.SendAsync(context, errand, passage.App, mirror ? passage.Reign.MirrorHeaders : passage.Reign.Headers, passage.Cut);
             }

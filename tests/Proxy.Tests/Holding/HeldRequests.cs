@@ -86,6 +86,29 @@ public sealed class HeldRequests
     }
 
     [Fact]
+    public async Task Many_who_waited_all_reach_the_new_primary_though_none_has_an_answer_yet()
+    {
+        const int Many = 600;
+        await using var environment = await TestEnvironment.StartAsync();
+        var now = 0;
+        var all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var a = await environment.AppAsync("a", async context =>
+        {
+            Interlocked.Increment(ref now);
+            await all.Task;
+            await context.Response.WriteAsync("done");
+        });
+        var waiting = Enumerable.Range(0, Many).Select(_ => environment.GetAsync("/")).ToList();
+        await environment.HeldAsync(Many);
+
+        await environment.SayAsync(Primary("a", 1, a.Address));
+
+        await TestEnvironment.UntilAsync(() => Volatile.Read(ref now) == Many, "all are at the app");
+        all.SetResult();
+        Assert.All(await Task.WhenAll(waiting), answer => Assert.Equal("done", answer));
+    }
+
+    [Fact]
     public async Task A_client_that_leaves_frees_its_place_and_is_never_sent()
     {
         await using var environment = await TestEnvironment.StartAsync(holdRequests: 1);

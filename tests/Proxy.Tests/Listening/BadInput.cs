@@ -161,6 +161,33 @@ public sealed class BadInput
         await aborted.Task.WaitAsync(TestEnvironment.Patience);
     }
 
+    [Fact]
+    public async Task A_reader_that_stops_reading_is_cut_and_so_is_what_the_app_does_for_it()
+    {
+        await using var environment = await TestEnvironment.StartAsync(limits: limits =>
+        {
+            Assert.NotNull(limits.MinResponseDataRate);
+            limits.MinResponseDataRate = new MinDataRate(100_000_000, TimeSpan.FromMilliseconds(1100));
+        });
+        var over = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var a = await environment.AppAsync("a", async context =>
+        {
+            using var _ = context.RequestAborted.Register(over.SetResult);
+            var much = new byte[100_000];
+            while (!context.RequestAborted.IsCancellationRequested)
+            {
+                await context.Response.Body.WriteAsync(much, context.RequestAborted);
+            }
+        });
+        await environment.SayAsync(Primary("a", 1, a.Address));
+        using var client = new RawClient(environment.Address);
+
+        await client.SendAsync($"GET / HTTP/1.1\r\nHost: {Host}\r\n\r\n");
+
+        await over.Task.WaitAsync(TestEnvironment.Patience);
+        await environment.InFlightAsync(0);
+    }
+
     [Theory]
     [InlineData("garbage\r\n\r\n")]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n")]
