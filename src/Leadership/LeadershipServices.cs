@@ -16,7 +16,7 @@ namespace Mirror.Leadership;
 /// <summary>Wires leadership into a member: its place in the cluster, its votes, its elections, the epochs it has seen.</summary>
 public static class LeadershipServices
 {
-    /// <summary>Adds <see cref="ICatalogue"/>, <see cref="IEpochGate"/> and <see cref="Elections"/>, and runs the cluster membership. Needs <see cref="PeerChannels"/> and a <see cref="TimeProvider"/> among the services.</summary>
+    /// <summary>Adds <see cref="ICatalogue"/>, <see cref="Agreement"/>, <see cref="IEpochGate"/> and <see cref="Elections"/>, and runs the cluster membership. Needs <see cref="PeerChannels"/> and a <see cref="TimeProvider"/> among the services.</summary>
     /// <param name="verified">Makes the function that tells the newest version of a site this member holds verified; default for one that holds none.</param>
     public static IServiceCollection AddLeadership(
         this IServiceCollection services, MirrorConfig config, MemberConfig member, MemberIdentity identity, Func<IServiceProvider, Func<string, Position>> verified) => services
@@ -28,6 +28,7 @@ public static class LeadershipServices
     public static IEndpointRouteBuilder MapLeadership(this IEndpointRouteBuilder endpoints)
     {
         endpoints.MapGrpcService<VotingService>();
+        endpoints.MapGrpcService<AgreeingService>();
         return endpoints;
     }
 
@@ -36,6 +37,9 @@ public static class LeadershipServices
         var catalogue = new GossipCatalogue(config, member.Name, TimeProvider.System);
         return services
             .AddSingleton<ICatalogue>(catalogue)
+            .AddSingleton(provider => new Agreement(config, member.Name, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>().CreateLogger("Mirror.Leadership.Membership")))
+            .AddSingleton(provider => new AgreeingService(provider.GetRequiredService<Agreement>(), member))
+            .AddHostedService(provider => new Comparing(config, member.Name, provider.GetRequiredService<PeerChannels>(), provider.GetRequiredService<Agreement>(), provider.GetRequiredService<TimeProvider>()))
             .AddSingleton(provider => new ClusterNode(
                 config, member, identity, catalogue, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()))
             .AddHostedService(provider => provider.GetRequiredService<ClusterNode>());
@@ -67,7 +71,7 @@ public static class LeadershipServices
         .AddSingleton<IEpochGate>(new EpochGate(Path.Combine(member.State, "epochs")))
         .AddSingleton(provider => new Elections(
             config, member, provider.GetRequiredService<PeerChannels>(), verified(provider), provider.GetRequiredService<ICatalogue>(),
-            provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), Arbiter(config, member, provider)))
+            provider.GetRequiredService<IEpochGate>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>(), Arbiter(config, member, provider), provider.GetRequiredService<Agreement>()))
         .AddHostedService(provider => new OrderListener(provider.GetRequiredService<Elections>(), provider.GetRequiredService<ICatalogue>()))
         .AddSingleton(provider => new VotingService(provider.GetRequiredService<Elections>().Own));
 }

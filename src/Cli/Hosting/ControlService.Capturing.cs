@@ -14,7 +14,7 @@ internal sealed partial class ControlService
     public override async Task<ClusterStatus> GetStatus(StatusRequest request, ServerCallContext context)
     {
         var snapshot = catalogue.Current;
-        var status = StatusReport.Of(config, member.Name, snapshot, time.GetUtcNow());
+        var status = StatusReport.Of(config, member.Name, snapshot, time.GetUtcNow(), agreement.Differing);
         foreach (var site in status.Sites)
         {
             site.Capture = sites.Find(site.Site)?.Reign is { } reign ? CaptureText.Of(reign.Role.Status) : null;

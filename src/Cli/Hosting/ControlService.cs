@@ -29,7 +29,7 @@ internal sealed class RunningSites
 /// passed on to the primary where it has to be.
 /// </summary>
 internal sealed partial class ControlService(
-    MirrorConfig config, MemberConfig member, ICatalogue catalogue, Elections elections, PeerChannels peers, RunningSites sites, TimeProvider time)
+    MirrorConfig config, MemberConfig member, ICatalogue catalogue, Agreement agreement, Elections elections, PeerChannels peers, RunningSites sites, TimeProvider time)
     : Control.ControlBase
 {
     private static readonly TimeSpan usualWait = TimeSpan.FromSeconds(20);

@@ -9,11 +9,23 @@ namespace Mirror.Cli.Hosting;
 /// <summary>The catalogue, as `mirror status` shows it.</summary>
 internal static class StatusReport
 {
-    public static ClusterStatus Of(MirrorConfig config, string answeredBy, ClusterSnapshot snapshot, DateTimeOffset now)
+    /// <param name="differing">Members whose configuration differs from this one's; null: nobody was asked.</param>
+    public static ClusterStatus Of(
+        MirrorConfig config, string answeredBy, ClusterSnapshot snapshot, DateTimeOffset now, IReadOnlyDictionary<string, IReadOnlyList<ConfigDifference>>? differing = null)
     {
         var status = new ClusterStatus { Cluster = config.Cluster.Name, AnsweredBy = answeredBy };
         status.Members.AddRange(snapshot.Members.Values.OrderBy(found => found.Name, StringComparer.Ordinal).Select(found =>
             new MemberState { Name = found.Name, Role = found.Kind, Address = found.Address, State = found.Reachable || found.State == "unreachable" ? found.State : $"{found.State}, unreachable" }));
+        foreach (var (name, differences) in differing ?? new Dictionary<string, IReadOnlyList<ConfigDifference>>())
+        {
+            if (status.Members.FirstOrDefault(found => found.Name == name) is not { } differs)
+            {
+                status.Members.Add(differs = new MemberState { Name = name, Role = "?", Address = "?", State = "not in this configuration" });
+            }
+
+            differs.Differs.AddRange(differences.Select(difference => difference.Sentence(answeredBy, name)));
+        }
+
         status.Sites.AddRange(config.Sites.Values.Select(site => Of(config, site, snapshot, now)));
         return status;
     }

@@ -10,7 +10,7 @@ internal static class StatusText
     {
         ["cluster"] = status.Cluster,
         ["answered_by"] = status.AnsweredBy,
-        ["members"] = status.Members.Select(member => new Fields { ["name"] = member.Name, ["role"] = member.Role, ["address"] = member.Address, ["state"] = member.State }),
+        ["members"] = status.Members.Select(member => new Fields { ["name"] = member.Name, ["role"] = member.Role, ["address"] = member.Address, ["state"] = member.State, ["differs"] = member.Differs }),
         ["sites"] = status.Sites.Select(site => new Fields
         {
             ["site"] = site.Site,
@@ -55,6 +55,11 @@ internal static class StatusText
 
         output.WriteLine($"Cluster {status.Cluster}, as {status.AnsweredBy} sees it");
         console.Write(members);
+        foreach (var difference in status.Members.SelectMany(member => member.Differs))
+        {
+            output.WriteLine($"Configurations differ: {difference}");
+        }
+
         foreach (var site in status.Sites)
         {
             output.WriteLine();

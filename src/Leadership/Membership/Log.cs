@@ -25,6 +25,15 @@ internal static partial class Log
     [LoggerMessage(2057, LogLevel.Error, "Cluster membership could not start; it is tried again", EventName = "NotStarted")]
     public static partial void NotStarted(ILogger logger, Exception failure);
 
+    [LoggerMessage(2059, LogLevel.Warning, "Configurations differ: {What}", EventName = "ConfigDiffers")]
+    public static partial void Differs(ILogger logger, string what);
+
+    [LoggerMessage(2060, LogLevel.Information, "The configuration of {Member} says the same again", EventName = "ConfigAgrees")]
+    public static partial void Agrees(ILogger logger, string member);
+
+    [LoggerMessage(2061, LogLevel.Error, "{What} {Consequence}", EventName = "Namesake")]
+    public static partial void Namesake(ILogger logger, string what, string consequence);
+
     [LoggerMessage(2058, LogLevel.Warning, "Refused {Peer} at the cluster port: {Why}", EventName = "PeerRefused")]
     public static partial void Refused(ILogger logger, string peer, string why);
 }

@@ -18,9 +18,10 @@ public sealed class Elections
 
     /// <param name="verified">Newest version of a site this member holds verified; default for one that holds none. Its vote is refused to whoever holds less.</param>
     /// <param name="arbiter">Where locks decide and nobody votes: the way to the lock of a site.</param>
+    /// <param name="agreement">What others said of their configurations; null: nobody is asked.</param>
     public Elections(
         MirrorConfig config, MemberConfig member, PeerChannels channels, Func<string, Position> verified, ICatalogue catalogue, IEpochGate gate, TimeProvider time,
-        ILoggerFactory logs, Func<SiteRules, IElection>? arbiter = null)
+        ILoggerFactory logs, Func<SiteRules, IElection>? arbiter = null, Agreement? agreement = null)
     {
         self = member.Name;
         clock = time;
@@ -32,7 +33,7 @@ public sealed class Elections
             if (arbiter is not null)
             {
                 votes = false;
-                bySite[site.Name] = arbiter(rules);
+                bySite[site.Name] = Agreed(arbiter(rules), site.Name);
                 continue;
             }
 
@@ -47,11 +48,13 @@ public sealed class Elections
                 own is not null && voter == member.Name ? new LocalVoter(voter, own) : new RemoteVoter(voter, site.Name, channels.ForQuestionsTo(voter, time), rules.Lease / 4);
 
             IReadOnlyList<IVoterLink> links = [.. rules.Voters.Select(LinkTo)];
-            bySite[site.Name] = new Election(rules, member.Name, own, links, catalogue, gate, time, log);
+            bySite[site.Name] = Agreed(new Election(rules, member.Name, own, links, catalogue, gate, time, log), site.Name);
             operators[site.Name] = new Operators(rules, links, time);
         }
 
         Own = new OwnVoters(voters);
+
+        IElection Agreed(IElection election, string site) => agreement is null ? election : new AgreedElection(election, agreement, site);
     }
 
     internal OwnVoters Own { get; }

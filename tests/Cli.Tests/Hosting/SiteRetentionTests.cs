@@ -98,7 +98,7 @@ public sealed class SiteRetentionTests : IDisposable
         var http = new DefaultHttpContext();
         http.Connection.ClientCertificate = certificate;
         var call = new Call(http);
-        var service = new ControlService(Snapshots.Config(Snapshots.Site(withApp: false)), null!, null!, null!, null!, new RunningSites(), time);
+        var service = new ControlService(Snapshots.Config(Snapshots.Site(withApp: false)), null!, null!, null!, null!, null!, new RunningSites(), time);
 
         Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => service.Forget(new ForgetRequest { Site = "wiki" }, null!, call))).StatusCode);
         Assert.Equal(StatusCode.PermissionDenied, (await Assert.ThrowsAsync<RpcException>(() => service.Protect(new ProtectRequest { Site = "wiki", Lift = true }, call))).StatusCode);

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Mirror.Cli.Hosting;
 using Mirror.Cli.Output;
 using Mirror.Leadership.Membership;
+using Mirror.Node.Configuration;
 using static Mirror.Cli.Tests.Hosting.Snapshots;
 
 namespace Mirror.Cli.Tests.Hosting;
@@ -26,6 +27,21 @@ public sealed class StatusReportTests
         Assert.Equal(["primary", "replica", "replica"], site.Holdings.Select(holding => holding.Role));
         Assert.Equal([true, true, false], site.Holdings.Select(holding => holding.Reachable));
         Assert.Equal("", site.Holdings[2].AppAddress);
+    }
+
+    [Fact]
+    public void What_another_members_configuration_says_otherwise_stands_with_that_member()
+    {
+        var differing = new Dictionary<string, IReadOnlyList<ConfigDifference>> { ["gamma"] = [new("cluster.lease", "4s", "5s")], ["delta"] = [new("nodes.delta", null, "10.0.0.4, ports 7000 and 7001")] };
+
+        var status = StatusReport.Of(Config(Site()), "beta", Of([]), Noon, differing);
+
+        Assert.Equal(["beta says cluster.lease = 4s, gamma says 5s"], status.Members.Single(member => member.Name == "gamma").Differs);
+        Assert.Equal("not in this configuration", status.Members.Single(member => member.Name == "delta").State);
+        Assert.Empty(status.Members.Where(member => member.Name == "alpha").SelectMany(member => member.Differs));
+        using var text = new StringWriter();
+        StatusText.Write(status, text);
+        Assert.Contains("Configurations differ: beta says cluster.lease = 4s, gamma says 5s", text.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

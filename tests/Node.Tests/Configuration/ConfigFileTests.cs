@@ -169,6 +169,7 @@ public sealed class ConfigFileTests
     [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.1", "nodes.beta.state", "keeps its state in /var/lib/mirror")]
     [InlineData("beta: { address: 10.0.0.2", "beta: { address: 10.0.0.1", "sites.wiki.files.root", "in the way of node alpha")]
     [InlineData("gamma: {", "ca: {", "nodes.ca", "reserved")]
+    [InlineData("gamma: {", "beta: {", "nodes.beta", "stands twice")]
     [InlineData("root: /srv/wiki", "root: /", "sites.wiki.files.root", "whole file system")]
     [InlineData("root: /srv/wiki", "root: /var/lib", "sites.wiki.files.root", "contain each other")]
     [InlineData("root: /srv/wiki", "root: /srv/{site}", "sites.wiki.files.root", "{site} means nothing")]
