@@ -19,11 +19,13 @@ internal sealed class ClusterPlan
     private readonly MirrorConfig config;
     private readonly MemberConfig self;
     private readonly Dictionary<(string Host, int Port), string> names;
+    private readonly Pace pace;
 
     public ClusterPlan(MirrorConfig config, MemberConfig self)
     {
         this.config = config;
         this.self = self;
+        pace = Pace.Of(config.Cluster.Profile);
         Order = [.. config.Members.Values.OrderBy(Rank).ThenBy(member => member.Name, StringComparer.Ordinal).Select(member => member.Name)];
         names = config.Members.Values.ToDictionary(member => (member.Address, member.ClusterPort), member => member.Name);
     }
@@ -36,14 +38,14 @@ internal sealed class ClusterPlan
     public MemberConfig Self => self;
 
     /// <summary>How long a member that is not the first looks for the others before it begins a cluster itself. Different for each, so that one begins.</summary>
-    public TimeSpan Patience => TimeSpan.FromSeconds(3.5 + Order.TakeWhile(name => name != self.Name).Count());
+    public TimeSpan Patience => pace.Seeds + TimeSpan.FromSeconds(1.5 + Order.TakeWhile(name => name != self.Name).Count());
 
     public Address AddressOf(string name) => new("akka.ssl.tcp", SystemName, config.Members[name].Address, config.Members[name].ClusterPort);
 
     /// <summary>Null for an address that is no member's.</summary>
     public string? NameOf(Address address) => address is { Host: { } host, Port: { } port } ? names.GetValueOrDefault((host, port)) : null;
 
-    /// <summary>Settings as measured on a LAN: a killed member is seen as unreachable after 2 to 2.5 s.</summary>
+    /// <summary>Settings by the network's profile. As measured with that of a LAN, a killed member is seen as unreachable after 2 to 2.5 s.</summary>
     /// <param name="seeds">Members to look for; when none answers, the first begins the cluster.</param>
     public Config Settings(IReadOnlyList<string> seeds) => ConfigurationFactory.ParseString(string.Create(CultureInfo.InvariantCulture, $$"""
         akka {
@@ -89,7 +91,7 @@ internal sealed class ClusterPlan
           cluster {
             roles = ["{{GossipCatalogue.KindOf(self)}}"]
             seed-nodes = [{{string.Join(", ", seeds.Select(name => $"\"{AddressOf(name)}\""))}}]
-            seed-node-timeout = 2s
+            seed-node-timeout = {{Pace.Text(pace.Seeds)}}
             retry-unsuccessful-join-after = 1s
             # No automatic downing of any kind.
             downing-provider-class = ""
@@ -98,17 +100,17 @@ internal sealed class ClusterPlan
             allow-weakly-up-members = 1s
             log-info = off
             periodic-tasks-initial-delay = 300ms
-            gossip-interval = 300ms
-            leader-actions-interval = 300ms
-            unreachable-nodes-reaper-interval = 300ms
+            gossip-interval = {{Pace.Text(pace.Gossip)}}
+            leader-actions-interval = {{Pace.Text(pace.Gossip)}}
+            unreachable-nodes-reaper-interval = {{Pace.Text(pace.Gossip)}}
             scheduler.tick-duration = 50ms
             failure-detector {
-              heartbeat-interval = 250ms
-              acceptable-heartbeat-pause = 1500ms
-              expected-response-after = 1s
+              heartbeat-interval = {{Pace.Text(pace.Heartbeat)}}
+              acceptable-heartbeat-pause = {{Pace.Text(pace.Pause)}}
+              expected-response-after = {{Pace.Text(pace.FirstAnswer)}}
             }
             distributed-data {
-              gossip-interval = 200ms
+              gossip-interval = {{Pace.Text(pace.News)}}
               notify-subscribers-interval = 50ms
               # Every entry is small, and a message must fit a frame.
               max-delta-elements = 50

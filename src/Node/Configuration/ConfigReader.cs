@@ -69,6 +69,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             section.Duration("lease", TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
             section.AbsolutePath("pki", "/etc/mirror/pki"))
         {
+            Profile = NetworkProfiles.Read(section),
             Consul = ConsulSection.Read(section),
         };
         if (name.Length > 0 && !Section.IsName(name))

@@ -8,6 +8,8 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
     /// <summary>With two voters one cannot outvote a silent other; the third makes a majority.</summary>
     public const int FewestVoters = 3;
 
+    private static readonly TimeSpan ShortestWanLease = TimeSpan.FromSeconds(10);
+
     // Names of files in the pki directory that are not a member's.
     private static readonly string[] ReservedMembers = ["ca", "admin"];
 
@@ -25,6 +27,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
 
         new PortRules(config, faults).Check();
         CheckArbiter();
+        CheckProfile();
         foreach (var site in config.Sites.Values)
         {
             CheckReferences(site);
@@ -58,6 +61,17 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         else if (System.Net.IPAddress.TryParse(one.Address, out var ip) && (ip.Equals(System.Net.IPAddress.Any) || ip.Equals(System.Net.IPAddress.IPv6Any)))
         {
             faults.Add($"{KeyOf(one)}.address", $"'{one.Address}' stands for every address; nobody can connect to it.", "Write the address the other members reach this machine by.");
+        }
+    }
+
+    /// <summary>The profile makes nobody wait longer for a primary; only the lease does.</summary>
+    private void CheckProfile()
+    {
+        if (config.Cluster.Profile == NetworkProfile.Wan && config.Cluster.Lease < ShortestWanLease)
+        {
+            faults.Warn(
+                "cluster.lease", $"Between distant members a line is silent for seconds now and then, and a lease of {Durations.Format(config.Cluster.Lease)} moves sites when it is.",
+                $"Write {Durations.Format(ShortestWanLease)} or more with `profile: wan`.");
         }
     }
 

@@ -15,6 +15,12 @@ public static class ConfigWriter
         text.Pair(1, "name", config.Cluster.Name);
         text.Comment(1, "A primary may write for this long after a majority of the voters last agreed.");
         text.Pair(1, "lease", Durations.Format(config.Cluster.Lease));
+        if (config.Cluster.Profile != NetworkProfile.Lan)
+        {
+            text.Comment(1, "What lies between the members: lan, or wan.");
+            text.Pair(1, "profile", NetworkProfiles.Text(config.Cluster.Profile));
+        }
+
         text.Comment(1, "ca.crt, and NAME.crt and NAME.key of each member that runs here.");
         text.Pair(1, "pki", config.Cluster.Pki);
         if (config.Cluster.Consul is { } consul)

@@ -15,6 +15,8 @@ public sealed record MirrorConfig
 /// <param name="Pki">Directory with ca.crt and, per member, NAME.crt and NAME.key.</param>
 public sealed record ClusterConfig(string Name, TimeSpan Lease, string Pki)
 {
+    public NetworkProfile Profile { get; init; }
+
     /// <summary>Null: nothing is asked of Consul.</summary>
     public ConsulConfig? Consul { get; init; }
 

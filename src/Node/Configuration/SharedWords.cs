@@ -13,7 +13,7 @@ public static class SharedWords
 
     public static IReadOnlyDictionary<string, string> Of(MirrorConfig config)
     {
-        var words = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["cluster.name"] = config.Cluster.Name, ["cluster.lease"] = Durations.Format(config.Cluster.Lease) };
+        var words = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["cluster.name"] = config.Cluster.Name, ["cluster.lease"] = Durations.Format(config.Cluster.Lease), ["cluster.profile"] = NetworkProfiles.Text(config.Cluster.Profile) };
         foreach (var member in config.Members.Values)
         {
             var section = member.Kind switch { MemberKind.Node => "nodes", MemberKind.Proxy => "proxies", _ => "witnesses" };

@@ -154,6 +154,7 @@ public sealed class ConfigFileTests
     [Theory]
     [InlineData("lease: 4s", "lease: 400ms", "cluster.lease", "out of bounds")]
     [InlineData("lease: 4s", "lease: soon", "cluster.lease", "not a duration")]
+    [InlineData("lease: 4s", "lease: 4s, profile: metro", "cluster.profile", "no profile")]
     [InlineData("lease: 4s", "lease: [4s]", "cluster.lease", "a single value is expected")]
     [InlineData("name: example", "name: ", "cluster.name", "empty")]
     [InlineData("name: example", "name: a, name: b", "cluster.name", "twice")]
@@ -267,6 +268,19 @@ public sealed class ConfigFileTests
         var warning = Assert.Single(config.Warnings);
         Assert.Equal(("sites.wiki.automatic-failover", "mirror.yaml:7:3"), (warning.Key, warning.Where));
         Assert.Contains("witness", warning.Remedy);
+    }
+
+    [Fact]
+    public void The_profile_is_that_of_a_lan_unless_said_and_long_lines_want_a_longer_lease()
+    {
+        Assert.Equal(NetworkProfile.Lan, Parse(Good).Cluster.Profile);
+        var wan = Parse(Good.Replace("lease: 4s", "lease: 4s, profile: wan", StringComparison.Ordinal));
+        Assert.Equal(NetworkProfile.Wan, wan.Cluster.Profile);
+        Assert.Equal("cluster.lease", Assert.Single(wan.Warnings).Key);
+
+        var longer = Parse(Good.Replace("lease: 4s", "lease: 10s, profile: wan", StringComparison.Ordinal));
+        Assert.Empty(longer.Warnings);
+        Assert.Equal(NetworkProfile.Wan, Parse(ConfigWriter.Write(longer)).Cluster.Profile);
     }
 
     [Fact]
