@@ -16,4 +16,8 @@ public sealed record LastCapture(DateTimeOffset At, TimeSpan Took, VersionId? Ma
 /// <param name="QuietUntil">No capture starts by itself before; null when one may start now.</param>
 /// <param name="Degraded">Why the watcher does not see everything; null when it does, or is not used.</param>
 public sealed record CaptureStatus(
-    LastCapture? Last, bool Running, (DateTimeOffset At, string Why)? Next, bool OnChange, DateTimeOffset? QuietUntil, string? Degraded, MissedCaptures Missed);
+    LastCapture? Last, bool Running, (DateTimeOffset At, string Why)? Next, bool OnChange, DateTimeOffset? QuietUntil, string? Degraded, MissedCaptures Missed)
+{
+    /// <summary>What would be lost with the primary; null where no other node holds the site.</summary>
+    public AtRisk? AtRisk { get; init; }
+}

@@ -16,6 +16,7 @@ public sealed partial class PrimaryRole
         var number = Interlocked.Increment(ref begun);
         var claim = claiming();
         var began = time.GetTimestamp();
+        var at = time.GetUtcNow();
         underWay = true;
         try
         {
@@ -24,6 +25,11 @@ public sealed partial class PrimaryRole
             var outcome = new CaptureOutcome(newest, made, time.GetElapsedTime(began), claim.Touched.Everything);
             served = claim.IsWhole ? (number, outcome) : served;
             servedFully = claim.Touched.Everything ? (number, outcome) : servedFully;
+
+            if (claim.IsWhole)
+            {
+                exposure.Captured(newest.Id, at, made is null ? null : outbox.LengthOf(newest.Id));
+            }
 
             last = new LastCapture(time.GetUtcNow(), outcome.Took, made?.Id, null);
             HeapTrim.After(outcome.Everything ? store.HeadManifest.Entries.Count : changed);

@@ -95,6 +95,33 @@ public sealed partial class PrimaryRole
         }
     }
 
+    /// <summary>
+    /// Makes what was written before this call outlive this node: it is captured, and is then consistent, or received by every other node, so that whoever is primary next has it. One capture serves all
+    /// who asked before it began.
+    /// </summary>
+    /// <returns>False: not in time.</returns>
+    /// <exception cref="CaptureException"/>
+    /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
+    public async Task<bool> SettleAsync(TimeSpan atMost, CancellationToken cancellation)
+    {
+        using var limit = new CancellationTokenSource(atMost, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellation);
+        try
+        {
+            var captured = await BarrierAsync(allowMassDelete: false, either.Token);
+            await UntilAsync(() => IsSettled(captured.Newest.Id), either.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellation.IsCancellationRequested && !leaving.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private bool IsSettled(VersionId version) =>
+        Others.All(name => replicas.TryGetValue(name, out var holding) && holding.Stored >= version)
+        || IsConsistent(version, [.. Others.Where(name => replicas.TryGetValue(name, out var holding) && holding.Verified >= version)]);
+
     /// <summary>Waits until one replica says it is where it should be.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the role was left.</exception>
     public Task WaitForAsync(string replica, Func<ReplicaHolding, bool> reached, CancellationToken cancellation) =>

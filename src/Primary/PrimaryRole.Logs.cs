@@ -137,13 +137,11 @@ public sealed partial class PrimaryRole
         }
     }
 
-    /// <summary>Every possible majority of the voters protects it, and it is not only here: this node has what it captured, but not for good.</summary>
+    /// <summary>Not only here: this node has what it captured, but not for good.</summary>
     private bool IsConsistent(VersionId version)
     {
-        var holders = replicas.Where(replica => replica.Value.Verified >= version).Select(replica => replica.Key).Append(node).Where(site.Nodes.Contains).Distinct().ToList();
-        var voters = site.Voters.Distinct().Count();
-        var needed = voters - ((voters / 2) + 1) + 1;
-        return holders.Count >= 2 && (mark is not null ? IsMarked(version) : holders.Count(site.Voters.Contains) >= needed || holders.Count == site.Nodes.Distinct().Count());
+        var holders = Others.Where(name => replicas.TryGetValue(name, out var holding) && holding.Verified >= version).ToList();
+        return holders.Count > 0 && IsConsistent(version, holders);
     }
 
     private static partial class Log

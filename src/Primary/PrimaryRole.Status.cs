@@ -11,9 +11,11 @@ public sealed partial class PrimaryRole
         {
             var now = time.GetUtcNow();
             var open = quiet.OpenFrom(now);
-            return new CaptureStatus(last, underWay, NextCapture(), site.Capture.OnChange, open > now ? open : null, touches.Degraded, schedule.Missed);
+            return new CaptureStatus(last, underWay, NextCapture(), site.Capture.OnChange, open > now ? open : null, touches.Degraded, schedule.Missed) { AtRisk = LookAtRisk() };
         }
     }
+
+    private AtRisk? LookAtRisk() => Others.Any() ? exposure.Look(IsSettled, touches.IsDue || !touches.IsWatched || touches.Degraded is not null) : null;
 
     // The schedule's, or the loop's own look at everything.
     private (DateTimeOffset At, string Why)? NextCapture()

@@ -51,6 +51,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
     private readonly CancellationTokenSource left = new();
     private readonly CancellationToken leaving;
     private readonly ConcurrentDictionary<string, ReplicaHolding> replicas = new(StringComparer.Ordinal);
+    private readonly Exposure exposure;
     private readonly TouchLedger touches = new();
     private readonly CaptureLoop loop;
     private readonly ChecksumSweep sweep;
@@ -80,6 +81,7 @@ public sealed partial class PrimaryRole : IAsyncDisposable
         this.time = time;
         this.logger = logger;
         this.mark = mark;
+        exposure = new Exposure(time.GetUtcNow());
         Epoch = epoch;
         leaving = left.Token;
         filter = PathFilter.For(site);

@@ -65,6 +65,6 @@ internal sealed class ProxyFront(
     private async Task ForwardAsync(HttpContext context, SiteConfig site, HostKind kind)
     {
         using var errand = new Errand(context, bodies) { WrittenDomain = kind == HostKind.Site ? hosts.WrittenDomain(site) : null };
-        await (kind == HostKind.Mirror ? mirrors.ForwardAsync(context, errand, site) : sites.ForwardAsync(context, errand, site.Name, routes.Gate(site.Name)));
+        await (kind == HostKind.Mirror ? mirrors.ForwardAsync(context, errand, site) : sites.ForwardAsync(context, errand, site, routes.Gate(site.Name)));
     }
 }

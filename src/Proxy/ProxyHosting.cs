@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
 using Mirror.Proxy.AccessLog;
+using Mirror.Proxy.Durability;
 using Mirror.Proxy.Forwarding;
 using Mirror.Proxy.Holding;
 using Mirror.Proxy.Listening;
@@ -59,8 +60,9 @@ public static class ProxyHosting
             all.GetRequiredService<IHttpForwarder>(), all.GetRequiredService<AppClient>(), all.GetRequiredService<TrustedProxies>(), all.GetRequiredService<WrittenCookie>(),
             member.Front.AnswerWithin, all.GetRequiredService<TimeProvider>()));
         services.AddSingleton(all => new Turnstile(all.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<Settling>();
         services.AddSingleton(all => new SiteForwarder(
-            all.GetRequiredService<AppSender>(), all.GetRequiredService<Turnstile>(), all.GetRequiredService<ProxyMetrics>(), member,
+            all.GetRequiredService<AppSender>(), all.GetRequiredService<Settling>(), all.GetRequiredService<Turnstile>(), all.GetRequiredService<ProxyMetrics>(), member,
             all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILogger<SiteForwarder>>(), all.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping));
         services.AddSingleton(all => new WrittenCookie(all.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MirrorForwarder>();

@@ -79,6 +79,55 @@ public sealed class CopiesTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task Settled_is_what_every_other_node_has_received_or_what_is_consistent_without_them_all()
+    {
+        site.Write("page", "2");
+        var settling = role.SettleAsync(patience, limit.Token);
+        await role.NewerThanAsync(new(1, 1), limit.Token);
+        role.Report("b", new ReplicaHolding(new(1, 2), new(1, 1), default));
+        role.Report("c", new ReplicaHolding(new(1, 1), new(1, 1), default));
+        Assert.False(settling.IsCompleted);
+        role.Report("c", new ReplicaHolding(new(1, 2), new(1, 1), default));
+        Assert.True(await settling);
+
+        site.Write("page", "3");
+        settling = role.SettleAsync(patience, limit.Token);
+        await role.NewerThanAsync(new(1, 2), limit.Token);
+        role.Report("b", new ReplicaHolding(new(1, 3), new(1, 3), default) { IsProtected = false });
+        Assert.False(settling.IsCompleted);
+        role.Report("b", new ReplicaHolding(new(1, 3), new(1, 3), default));
+        Assert.True(await settling);
+    }
+
+    [Fact]
+    public async Task What_nobody_else_has_in_time_is_not_settled()
+    {
+        site.Write("page", "2");
+
+        Assert.False(await role.SettleAsync(TimeSpan.FromMilliseconds(50), limit.Token));
+    }
+
+    [Fact]
+    public async Task At_risk_is_what_was_written_since_the_last_look_whose_version_is_safe()
+    {
+        var first = role.Status.AtRisk!;
+        Assert.Equal(1, first.Versions);
+        Assert.True(first.Bytes > 0);
+        role.Report("b", new ReplicaHolding(new(1, 1), new(1, 1), default));
+        Assert.Equal((0, 0L), (role.Status.AtRisk!.Versions, role.Status.AtRisk.Bytes));
+        var since = role.Status.AtRisk.Since;
+
+        site.Write("page", "2");
+        await role.CaptureNowAsync(false, limit.Token);
+        await role.CaptureNowAsync(false, limit.Token);
+        Assert.Equal((1, since ?? role.Status.AtRisk!.Since), (role.Status.AtRisk!.Versions, role.Status.AtRisk.Since));
+
+        role.Report("b", new ReplicaHolding(new(1, 2), new(1, 2), default));
+        Assert.Equal(0, role.Status.AtRisk!.Versions);
+        Assert.True(role.Status.AtRisk.Since is null || role.Status.AtRisk.Since > since);
+    }
+
+    [Fact]
     public async Task An_older_version_does_not_count_and_who_lags_is_named()
     {
         site.Write("page", "2");

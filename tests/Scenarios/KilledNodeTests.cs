@@ -1,6 +1,5 @@
 using System.Globalization;
 using Mirror.Cli.Demo;
-using Mirror.Node.Configuration;
 using Mirror.Testing;
 using Xunit.Abstractions;
 
@@ -27,11 +26,10 @@ public sealed class KilledNodeTests(ITestOutputHelper output) : IDisposable
     public async Task Nobody_waits_for_the_lease_of_a_node_that_was_killed_nor_when_the_next_one_is_as_soon_as_it_is_back()
     {
         using var limit = new CancellationTokenSource(patience * (rounds + 2));
-        var ports = LocalCluster.FreePorts(9);
-        await using var cluster = await PrepareAsync(ports, limit.Token);
+        await using var cluster = await WikiCluster.PrepareAsync(scratch.Path, lease, site => site, limit.Token);
         cluster.StartAll();
         var seen = await cluster.UntilAsync(DemoSetup.Proxy, "the cluster did not come up", DemoStory.IsSettled, patience, limit.Token);
-        await using var load = new DemoLoad(new Uri($"http://127.0.0.1:{ports[8]}/"));
+        await using var load = new DemoLoad(WikiCluster.SiteOf(cluster));
         var gaps = new List<double>();
         for (var round = 0; round < rounds; round++)
         {
@@ -59,22 +57,5 @@ public sealed class KilledNodeTests(ITestOutputHelper output) : IDisposable
         {
             await Task.Delay(TimeSpan.FromMilliseconds(20), cancellation);
         }
-    }
-
-    private async Task<LocalCluster> PrepareAsync(int[] ports, CancellationToken cancellation)
-    {
-        var directory = scratch.Path;
-        var members = DemoSetup.Nodes.Select((name, index) => DemoSetup.NodeAt(directory, name, ports[2 * index], ports[2 * index + 1], 27400 + 400 * index))
-            .Append(DemoSetup.ProxyAt(directory, ports[6], ports[7], ports[8])).ToDictionary(member => member.Name);
-        var site = DemoSetup.WikiAt(Path.Combine(directory, "{node}", "srv"), Checkout.Path(".build", "wiki", "wiki"), TimeSpan.FromSeconds(60));
-        var config = new MirrorConfig
-        {
-            Cluster = new ClusterConfig("scenario", lease, Path.Combine(directory, "pki")),
-            Members = members,
-            Sites = new Dictionary<string, SiteConfig> { [site.Name] = site },
-        };
-        var cluster = await LocalCluster.PrepareAsync(directory, config, MirrorProgram.File, cancellation);
-        Directory.CreateDirectory(DemoSetup.RootOf(cluster, site.Primary, site.Name));
-        return cluster;
     }
 }

@@ -17,7 +17,7 @@ internal sealed partial class ControlService
         var status = StatusReport.Of(config, member.Name, snapshot, time.GetUtcNow(), agreement.Differing);
         foreach (var site in status.Sites)
         {
-            site.Capture = sites.Find(site.Site)?.Reign is { } reign ? CaptureText.Of(reign.Role.Status) : null;
+            site.Capture = sites.Find(site.Site)?.Reign is { } reign ? CaptureText.Of(reign.Role.Status, time.GetUtcNow()) : null;
         }
 
         if (!request.OnlyHere)

@@ -54,7 +54,7 @@ internal static class MemberHost
 
         if (member.Kind == MemberKind.Node)
         {
-            builder.Services.AddSingleton<ServedSites>().AddSingleton<ReplicationService>().AddHostedService<NodeSites>();
+            builder.Services.AddSingleton<ServedSites>().AddSingleton<ReplicationService>().AddSingleton<DurabilityService>().AddHostedService<NodeSites>();
         }
         else if (member.Kind == MemberKind.Proxy)
         {
@@ -68,6 +68,7 @@ internal static class MemberHost
         if (member.Kind == MemberKind.Node)
         {
             host.MapGrpcService<ReplicationService>();
+            host.MapGrpcService<DurabilityService>();
         }
         else if (member.Kind == MemberKind.Proxy)
         {

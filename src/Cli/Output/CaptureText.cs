@@ -7,7 +7,8 @@ namespace Mirror.Cli.Output;
 /// <summary>How capturing goes at a site's primary: as it travels, as JSON, and as a line for people.</summary>
 internal static class CaptureText
 {
-    public static CaptureState Of(CaptureStatus status)
+    /// <param name="now">By the clock of the primary.</param>
+    public static CaptureState Of(CaptureStatus status, DateTimeOffset now)
     {
         var state = new CaptureState
         {
@@ -28,6 +29,11 @@ internal static class CaptureText
             state.LastMade = new VersionPosition { Epoch = made.Epoch, Sequence = made.Sequence };
         }
 
+        if (status.AtRisk is { } risk)
+        {
+            state.AtRisk = new AtRiskState { Seconds = risk.Since is { } since ? Math.Max(0, (now - since).TotalSeconds) : 0, Versions = (uint)risk.Versions, Bytes = (ulong)risk.Bytes };
+        }
+
         return state;
     }
 
@@ -45,6 +51,7 @@ internal static class CaptureText
         ["degraded"] = Text(state.Degraded),
         ["missed"] = state.Missed,
         ["missed_last"] = Text(state.MissedLast),
+        ["at_risk"] = state.AtRisk is not { } risk ? null : new Fields { ["seconds"] = risk.Seconds, ["versions"] = risk.Versions, ["bytes"] = risk.Bytes },
     };
 
     /// <summary>One line on what was and what comes, and one for each thing that somebody should look at.</summary>
@@ -63,6 +70,11 @@ internal static class CaptureText
             .. state.NextUnixMs == 0 ? Array.Empty<string>() : [$"{Clock(state.NextUnixMs)} ({state.NextWhy})"],
         ];
         yield return $"captures: last {last}; next {(coming.Length == 0 ? "only when asked for" : string.Join(", and ", coming))}{(state.Running ? "; one is running" : "")}";
+        if (state.AtRisk is { Seconds: > 0 } risk)
+        {
+            yield return Invariant($"  would be lost with the primary: the last {risk.Seconds:F1} s; {risk.Versions} versions of {VersionText.Size((long)risk.Bytes)} that others do not have yet");
+        }
+
         if (state.LastFailure.Length > 0)
         {
             yield return $"  the last failed: {state.LastFailure}";

@@ -122,6 +122,7 @@ internal sealed class ConfigReader(YamlMap map, string? member, FaultList faults
             Capture = CaptureReader.ReadCapture(section),
             Replication = CaptureReader.ReadReplication(section),
             Failover = FailoverConfig.Read(section),
+            Durability = DurabilityConfig.Read(section),
             Retention = ReadRetention(section),
             Hooks = ReadHooks(section),
             MirrorLag = section.Duration("mirror-lag", TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromDays(3650)),

@@ -33,6 +33,7 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
             CheckReferences(site);
             CheckVoters(site);
             CheckFailover(site);
+            CheckDurability(site);
             CheckFiles(site);
             CheckGuards(site);
             CheckCapture(site);
@@ -137,6 +138,14 @@ internal sealed partial class ConfigRules(MirrorConfig config, string? member, F
         if (site.AutomaticFailover && site.Nodes.Count > 0 && site.Nodes.All(site.Failover.Never.Contains))
         {
             faults.Add($"sites.{site.Name}.failover.never", "Every node of the site is excluded: nobody could ever follow.", "Leave one out, or set `automatic-failover: false`.");
+        }
+    }
+
+    private void CheckDurability(SiteConfig site)
+    {
+        if (site.Durability.Quorum && site.Nodes.Count < 2)
+        {
+            faults.Add($"sites.{site.Name}.durability.mode", "There is no other node that could have a change before it is answered.", "Add a node to the site, or write `async`.");
         }
     }
 

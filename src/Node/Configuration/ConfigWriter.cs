@@ -124,6 +124,7 @@ public static class ConfigWriter
         WriteCapture(text, site.Capture);
         WriteReplication(text, site.Replication);
         FailoverConfig.Write(text, site.Failover);
+        DurabilityConfig.Write(text, site.Durability);
         if (site.Databases.Count > 0)
         {
             text.Line(2, "databases:");

@@ -75,6 +75,9 @@ public sealed record SiteConfig(
     /// <summary>What holds automatic failover back.</summary>
     public FailoverConfig Failover { get; init; } = FailoverConfig.Default;
 
+    /// <summary>What the answer to a change waits for.</summary>
+    public DurabilityConfig Durability { get; init; } = DurabilityConfig.Default;
+
     /// <summary>What each node keeps of the history, by its own clock; null: everything.</summary>
     public RetentionConfig? Retention { get; init; }
 

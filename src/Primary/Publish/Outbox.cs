@@ -72,6 +72,15 @@ public sealed class Outbox
         }
     }
 
+    /// <summary>Bytes of the pack that leads to a version; 0 when it was given up.</summary>
+    public long LengthOf(VersionId version)
+    {
+        lock (gate)
+        {
+            return chain.LastOrDefault(pack => pack.To == version)?.Length ?? 0;
+        }
+    }
+
     /// <summary>Gives up what every replica has. The newest pack stays, so that the chain keeps its end.</summary>
     public void Trim(VersionId storedEverywhere)
     {

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using Mirror.Proxy.Durability;
 using Mirror.Proxy.Listening;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -20,6 +21,9 @@ internal enum Outcome
 
     /// <summary>The app kept the connection and was silent for longer than any answer may take.</summary>
     TooSlow,
+
+    /// <summary>The app has answered, and other nodes did not have what it did in time. The client has seen nothing yet.</summary>
+    NotSettled,
 }
 
 /// <summary>
@@ -35,10 +39,10 @@ internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, Trus
     private readonly ForwarderRequestConfig _grpc = Settings(System.Net.HttpVersion.Version20, answerWithin);
 
     public async Task<Outcome> SendAsync(
-        HttpContext context, Errand errand, Uri app, KeyValuePair<string, string>[] responseHeaders, CancellationToken cut)
+        HttpContext context, Errand errand, Uri app, KeyValuePair<string, string>[] responseHeaders, CancellationToken cut, Seal? seal = null)
     {
         errand.Prepare();
-        using var attempt = new Attempt(client, errand, responseHeaders);
+        using var attempt = new Attempt(client, errand, responseHeaders) { Seal = seal };
         var error = await forwarder.SendAsync(context, app.ToString(), attempt, IsGrpc(context.Request) ? _grpc : _plain, new AppTransformer(attempt, trusted, written, time), cut);
         if (error == ForwarderError.None || context.RequestAborted.IsCancellationRequested || context.Response.HasStarted)
         {
@@ -57,6 +61,11 @@ internal sealed class AppSender(IHttpForwarder forwarder, AppClient client, Trus
         if (IsUnreachable(exception))
         {
             return Outcome.Unreachable;
+        }
+
+        if (seal is { IsBroken: true })
+        {
+            return Outcome.NotSettled;
         }
 
         if (!attempt.Sent)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Mirror.Proxy.Listening;
@@ -38,7 +39,14 @@ internal sealed class AppTransformer(Attempt attempt, TrustedProxies trusted, Wr
     public override async ValueTask<bool> TransformResponseAsync(
         HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
-        var early = proxyResponse is not null && attempt.Errand.Repeatable ? await EarlyBody.FetchAsync(proxyResponse, time, cancellationToken) : null;
+        var early = proxyResponse is not null && (attempt.Errand.Repeatable || attempt.Seal is not null) ? await EarlyBody.FetchAsync(proxyResponse, time, cancellationToken) : null;
+        // Of what was not done, or did not work, nothing has to last.
+        if (attempt.Seal is { } seal && proxyResponse is { StatusCode: < HttpStatusCode.BadRequest } && !await seal.CloseAsync(cancellationToken))
+        {
+            early?.Dispose();
+            throw new TimeoutException("Other nodes did not have what was changed in time.");
+        }
+
         var copies = await base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
         foreach (var (name, value) in attempt.ResponseHeaders)
         {

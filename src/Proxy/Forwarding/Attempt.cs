@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Mirror.Proxy.Durability;
 
 namespace Mirror.Proxy.Forwarding;
 
@@ -11,6 +12,9 @@ namespace Mirror.Proxy.Forwarding;
 internal sealed class Attempt(AppClient client, Errand errand, KeyValuePair<string, string>[] responseHeaders) : HttpMessageInvoker(client.Handler, disposeHandler: false)
 {
     public Errand Errand => errand;
+
+    /// <summary>Closed before the answer goes out; null where nothing is waited for.</summary>
+    public Seal? Seal { get; init; }
 
     /// <summary>Added to whatever the app answers.</summary>
     public KeyValuePair<string, string>[] ResponseHeaders => responseHeaders;

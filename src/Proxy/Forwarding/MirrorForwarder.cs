@@ -61,7 +61,7 @@ internal sealed class MirrorForwarder(RouteTable routes, AppSender sender, SiteF
             metrics.SentAgain(site.Name);
         }
 
-        await primary.ForwardAsync(context, errand, site.Name, routes.Gate(site.Name), mirror: true);
+        await primary.ForwardAsync(context, errand, site, routes.Gate(site.Name), mirror: true);
     }
 
     private async Task<Outcome> SendAsync(HttpContext context, Errand errand, WarmReplica replica)

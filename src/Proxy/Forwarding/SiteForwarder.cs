@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Mirror.Node.Configuration;
+using Mirror.Proxy.Durability;
 using Mirror.Proxy.Holding;
 using Mirror.Proxy.PublicPages;
 
@@ -11,11 +12,13 @@ namespace Mirror.Proxy.Forwarding;
 /// sent again only when doing it twice is the same as once; the rest gets an honest answer.
 /// </summary>
 internal sealed partial class SiteForwarder(
-    AppSender sender, Turnstile turnstile, ProxyMetrics metrics, MemberConfig member, TimeProvider time, ILogger<SiteForwarder> log, CancellationToken stopping)
+    AppSender sender, Settling settling, Turnstile turnstile, ProxyMetrics metrics, MemberConfig member, TimeProvider time, ILogger<SiteForwarder> log, CancellationToken stopping)
 {
     /// <param name="mirror">The reader came by a mirror's name: say that the primary answers.</param>
-    public async Task ForwardAsync(HttpContext context, Errand errand, string site, SiteGate gate, bool mirror = false)
+    public async Task ForwardAsync(HttpContext context, Errand errand, SiteConfig config, SiteGate gate, bool mirror = false)
     {
+        var site = config.Name;
+        var settles = Settling.Concerns(config, errand.Traffic, context.Request.Path.Value ?? "/");
         while (true)
         {
             var open = gate.TryEnter(errand.Traffic);
@@ -31,7 +34,8 @@ internal sealed partial class SiteForwarder(
             using (passage)
             using (open is null ? await turnstile.EnterAsync(context) : null)
             {
-                outcome = await sender.SendAsync(context, errand, passage.App, mirror ? passage.Reign.MirrorHeaders : passage.Reign.Headers, passage.Cut);
+                outcome = await sender.SendAsync(context, errand, passage.App, mirror ? passage.Reign.MirrorHeaders : passage.Reign.Headers, passage.Cut,
+                    settles ? new Seal(settling, config, passage.Reign) : null);
             }
 
             switch (outcome)
@@ -47,6 +51,10 @@ internal sealed partial class SiteForwarder(
                 case Outcome.Lost when errand.PauseBeforeRepeating() is { } pause:
                     await Task.Delay(pause, time, context.RequestAborted);
                     break;
+                case Outcome.NotSettled:
+                    LogNotSettled(site, context.Request.Method, passage.Reign.Node, passage.Reign.Epoch);
+                    await Answers.NotSettledAsync(context);
+                    return;
                 case Outcome.TooSlow:
                     LogTooSlow(site, context.Request.Method, passage.Reign.Node, passage.Reign.Epoch);
                     await Answers.TooSlowAsync(context);
@@ -85,6 +93,9 @@ internal sealed partial class SiteForwarder(
     // The path is left out: it may carry what is no log's business.
     [LoggerMessage(6020, LogLevel.Warning, "{Site}: a {Method} was lost after it was sent to {Node} (epoch {Epoch}) and cannot be sent again; answered 502")]
     private partial void LogOutcomeUnknown(string site, string method, string node, ulong epoch);
+
+    [LoggerMessage(6022, LogLevel.Warning, "{Site}: a {Method} was executed on {Node} (epoch {Epoch}) and no other node had it in time; answered 504")]
+    private partial void LogNotSettled(string site, string method, string node, ulong epoch);
 
     [LoggerMessage(6021, LogLevel.Warning, "{Site}: a {Method} got no answer from {Node} (epoch {Epoch}) in time; answered 504")]
     private partial void LogTooSlow(string site, string method, string node, ulong epoch);

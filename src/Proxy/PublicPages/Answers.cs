@@ -31,6 +31,10 @@ internal static class Answers
             : "The request may or may not have been executed. Look before sending it again.",
         RetryAfterSeconds);
 
+    public static Task NotSettledAsync(HttpContext context) => WriteAsync(
+        context, StatusCodes.Status504GatewayTimeout, "The change could not be made safe in time",
+        "It was made, and other servers did not confirm that they have it. Look before sending it again.", RetryAfterSeconds);
+
     public static Task TooSlowAsync(HttpContext context) => WriteAsync(
         context, StatusCodes.Status504GatewayTimeout, "The server did not answer in time",
         "The request may still be executed. Look before sending it again.", RetryAfterSeconds);

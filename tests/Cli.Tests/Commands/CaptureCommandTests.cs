@@ -34,11 +34,12 @@ public sealed class CaptureCommandTests
         var troubled = new CaptureState
         {
             LastUnixMs = noon.ToUnixTimeMilliseconds(), LastFailure = "no", Running = true, QuietUntilUnixMs = noon.ToUnixTimeMilliseconds(), Degraded = "too many directories",
-            Missed = 3, MissedLast = "3 until then: the node was down",
+            Missed = 3, MissedLast = "3 until then: the node was down", AtRisk = new AtRiskState { Seconds = 1.34, Versions = 2, Bytes = 3 << 10 },
         };
         Assert.Equal(
             [
                 "captures: last failed at 2026-11-23 12:00:00 UTC; next only when asked for; one is running",
+                "  would be lost with the primary: the last 1.3 s; 2 versions of 3 KiB that others do not have yet",
                 "  the last failed: no",
                 "  none starts by itself until 2026-11-23 12:00:00 UTC",
                 "  the watcher does not see everything: too many directories",

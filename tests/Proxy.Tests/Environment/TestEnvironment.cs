@@ -35,7 +35,8 @@ internal sealed class TestEnvironment : IAsyncDisposable
     private readonly string _state;
     private readonly bool _ownsState;
 
-    private TestEnvironment(TimeSpan holdFor, int holdRequests, long holdBytes, string? state, string[] hosts, FrontConfig? front, TimeSpan mirrorLag, Action<KestrelServerLimits>? limits)
+    private TestEnvironment(TimeSpan holdFor, int holdRequests, long holdBytes, string? state, string[] hosts, FrontConfig? front, TimeSpan mirrorLag, Action<KestrelServerLimits>? limits,
+        DurabilityConfig? durability, IReadOnlyList<SettlingNode> nodes)
     {
         _ownsState = state is null;
         _state = state ?? Directory.CreateTempSubdirectory("mirror-proxy-").FullName;
@@ -44,16 +45,17 @@ internal sealed class TestEnvironment : IAsyncDisposable
             holdFor, holdRequests, default) { HoldBytes = holdBytes, Front = front ?? FrontConfig.Default };
         var site = new SiteConfig(
             "wiki", "a", ["a", "b", "c"], ["a", "b", "c"], new FilesConfig("/srv/wiki", [], TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5)),
-            [], [], hosts, [MirrorHost], true) { MirrorLag = mirrorLag };
+            [], [], hosts, [MirrorHost], true) { MirrorLag = mirrorLag, Durability = durability ?? DurabilityConfig.Default };
         var config = new MirrorConfig
         {
             Cluster = new ClusterConfig("test", TimeSpan.FromSeconds(4), "pki"),
-            Members = new Dictionary<string, MemberConfig> { ["front"] = _member },
+            Members = nodes.Select(node => node.Member).Append(_member).ToDictionary(member => member.Name),
             Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site },
         };
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders().AddProvider(_errors);
         builder.Services.AddSingleton<ICatalogue>(Catalogue);
+        builder.Services.AddSingleton(new PeerChannels(config, ClusterPki.Of("front")));
         builder.Services.AddGrpc();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseQuic();
@@ -110,9 +112,9 @@ internal sealed class TestEnvironment : IAsyncDisposable
 
     public static async Task<TestEnvironment> StartAsync(
         TimeSpan? holdFor = null, int holdRequests = 1000, long holdBytes = 1 << 30, string? state = null, string[]? hosts = null, FrontConfig? front = null,
-        TimeSpan mirrorLag = default, Action<KestrelServerLimits>? limits = null)
+        TimeSpan mirrorLag = default, Action<KestrelServerLimits>? limits = null, DurabilityConfig? durability = null, params IReadOnlyList<SettlingNode> nodes)
     {
-        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, holdBytes, state, hosts ?? [Host], front, mirrorLag, limits);
+        var environment = new TestEnvironment(holdFor ?? Patience, holdRequests, holdBytes, state, hosts ?? [Host], front, mirrorLag, limits, durability, nodes);
         await environment._proxy.StartAsync();
         environment.Address = new Uri(environment._proxy.Urls.Single(url => url.StartsWith("http:", StringComparison.Ordinal)));
         var tls = environment._proxy.Urls.Where(url => url.StartsWith("https:", StringComparison.Ordinal)).Select(url => new Uri(url).Port).ToList();
