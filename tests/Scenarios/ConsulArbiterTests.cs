@@ -64,6 +64,11 @@ public sealed class ConsulArbiterTests(ITestOutputHelper output) : IAsyncLifetim
         Assert.Equal("alpha", record.Holder);
         Assert.True(record.Sequence >= seen.Sites[0].Consistent.Sequence, $"{record} and {seen.Sites[0].Consistent}");
 
+        // Nobody there could remember a pause.
+        var paused = await MirrorProgram.RunAsync("pause", "--config", cluster.ConfigFile, "--node", "alpha", "--reason", "new switches");
+        Assert.NotEqual(0, paused.ExitCode);
+        Assert.Contains("Consul's lock decides who is primary of wiki, and it remembers no pause", paused.StandardError, StringComparison.Ordinal);
+
         var began = time.GetTimestamp();
         await cluster.MeltAsync("alpha", [], limit.Token);
         var taken = await TakenAsync(2, limit.Token);

@@ -19,21 +19,36 @@ internal sealed class PromoteRun
     {
         PromoteProgress? last = null;
         using var call = asking.Client.Promote(request, cancellationToken: cancellation);
-        await foreach (var progress in call.ResponseStream.ReadAllAsync(cancellation))
+        try
         {
-            last = progress;
-            if (progress.Checks.Count > 0)
+            await foreach (var progress in call.ResponseStream.ReadAllAsync(cancellation))
             {
-                Hear(progress, shown);
+                last = progress;
+                if (progress.Checks.Count > 0)
+                {
+                    Hear(progress, shown);
+                }
+                else if (!progress.Done)
+                {
+                    shown.Say(progress.Step);
+                }
             }
-            else if (!progress.Done)
-            {
-                shown.Say(progress.Step);
-            }
+        }
+        catch (Exception lost) when (!request.DryRun && last is not { Done: true } && IsLost(lost))
+        {
+            // It may have begun, and whoever does it says no more: it may come to its end all the same.
+            var why = cancellation.IsCancellationRequested ? "interrupted" : $"{asking.Member} went away before it said how it ended";
+            return new PromoteProgress { Step = $"{Unknown} ({why})", Done = true, Ok = false };
         }
 
         return last;
     }
+
+    // Where there was no connection nothing was asked; and what a server refuses for a reason it refuses before anything is begun.
+    private static bool IsLost(Exception failure) => failure is OperationCanceledException || (failure is RpcException
+    {
+        StatusCode: StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.Internal or StatusCode.Unknown or StatusCode.DeadlineExceeded,
+    } call && call.Status.DebugException is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError });
 
     /// <summary>Which machine, which role it has, which epoch, and what would be lost.</summary>
     public string Question(string site, PromoteProgress plan, MirrorConfig config)
@@ -49,7 +64,7 @@ internal sealed class PromoteRun
         shown.Result(
             new Fields
             {
-                ["ok"] = ok, ["primary"] = last?.Primary, ["epoch"] = last?.Epoch, ["outcome"] = last?.Step ?? Unknown,
+                ["ok"] = ok, ["primary"] = last?.Primary, ["epoch"] = last?.Epoch, ["outcome"] = last is { Done: true } ? last.Step : Unknown,
                 ["checks"] = checks.Select(check => new Fields
                 {
                     ["node"] = check.Node, ["rule"] = check.Rule, ["value"] = check.Value, ["limit"] = check.Limit, ["ok"] = check.Ok, ["overruled_by"] = check.OverruledBy.Length == 0 ? null : check.OverruledBy,
@@ -59,7 +74,7 @@ internal sealed class PromoteRun
                     ["versions"] = stake.Versions, ["seconds"] = stake.Seconds, ["bytes"] = null, ["holds"] = VersionText.Name(stake.Holds), ["newest"] = VersionText.Name(stake.Newest), ["only_on"] = stake.OnlyOn,
                 },
             },
-            output => output.WriteLine(last?.Step ?? Unknown));
+            output => output.WriteLine(last is { Done: true } ? last.Step : Unknown));
         return ok ? ExitCode.Ok : ExitCode.Failed;
     }
 
