@@ -32,6 +32,9 @@ public static class SharedWords
             words[$"{key}.failover.never"] = string.Join(", ", site.Failover.Never.Order(StringComparer.Ordinal));
             words[$"{key}.failover.lag-versions"] = site.Failover.LagVersions.ToString(CultureInfo.InvariantCulture);
             words[$"{key}.failover.lag"] = Durations.Format(site.Failover.Lag);
+            words[$"{key}.durability.mode"] = site.Durability.Quorum ? "quorum" : "async";
+            words[$"{key}.durability.within"] = Durations.Format(site.Durability.Within);
+            words[$"{key}.durability.paths"] = string.Join(", ", site.Durability.Paths.Order(StringComparer.Ordinal));
         }
 
         return words;

@@ -128,12 +128,12 @@ public sealed class AgreementTests : IAsyncLifetime, IDisposable
         {
             Cluster = config.Cluster with { Lease = TimeSpan.FromSeconds(5) },
             Members = config.Members.Where(member => member.Key != "c").ToDictionary(),
-            Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site with { Nodes = ["b", "a", "c"], Primary = "b", Failover = site.Failover with { Never = ["c"] } } },
+            Sites = new Dictionary<string, SiteConfig> { ["wiki"] = site with { Nodes = ["b", "a", "c"], Primary = "b", Failover = site.Failover with { Never = ["c"] }, Durability = site.Durability with { Quorum = true } } },
         }));
-        Assert.Equal(["cluster.lease", "nodes.c", "sites.wiki.failover.never", "sites.wiki.nodes", "sites.wiki.primary"], differences.Select(difference => difference.Key));
+        Assert.Equal(["cluster.lease", "nodes.c", "sites.wiki.durability.mode", "sites.wiki.failover.never", "sites.wiki.nodes", "sites.wiki.primary"], differences.Select(difference => difference.Key));
         Assert.Equal("a says cluster.lease = 8s, b says 5s", differences[0].Sentence("a", "b"));
         Assert.EndsWith("b says nothing", differences[1].Sentence("a", "b"), StringComparison.Ordinal);
-        Assert.Equal("a says sites.wiki.failover.never = none, b says c", differences[2].Sentence("a", "b"));
+        Assert.Equal("a says sites.wiki.failover.never = none, b says c", differences[3].Sentence("a", "b"));
     }
 
     private static void Add(List<string> said, string sentence)
