@@ -67,6 +67,7 @@ public static class ProxyHosting
         services.AddSingleton(all => new WrittenCookie(all.GetRequiredService<TimeProvider>()));
         services.AddSingleton<MirrorForwarder>();
         services.AddSingleton<OwnPages>();
+        services.AddSingleton(all => new UnavailablePage(member, all.GetRequiredService<TimeProvider>(), all.GetRequiredService<ILogger<UnavailablePage>>()));
         services.AddSingleton<ProxyFront>();
         return services;
     }

@@ -19,6 +19,9 @@ public sealed record FrontConfig
     /// <summary>How long an app may be silent before its request is given up; default 5 min.</summary>
     public TimeSpan AnswerWithin { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>A file with what browsers are shown when the site cannot answer; null: a plain page.</summary>
+    public string? UnavailablePage { get; init; }
+
     /// <summary>Null: requests are not written down.</summary>
     public AccessLogConfig? AccessLog { get; init; }
 
@@ -31,6 +34,7 @@ public sealed record FrontConfig
             Http3 = section.Flag("http3", false),
             TrustedProxies = ReadNetworks(section, "trusted-proxies"),
             AnswerWithin = section.Duration("answer-within", Default.AnswerWithin, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)),
+            UnavailablePage = section.Has("unavailable-page") ? section.AbsolutePath("unavailable-page") : null,
             AccessLog = section.Has("access-log") ? ReadLog(section.Child("access-log")) : null,
         };
         if (front.Http3 && certificates.Count == 0)
@@ -66,6 +70,11 @@ public sealed record FrontConfig
         }
 
         text.Pair(2, "answer-within", Durations.Format(front.AnswerWithin));
+        if (front.UnavailablePage is { } page)
+        {
+            text.Pair(2, "unavailable-page", page);
+        }
+
         if (front.AccessLog is { } log)
         {
             text.Line(2, "access-log:");

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.Extensions.DependencyInjection;
 using Mirror.Node.Configuration;
 using Mirror.Proxy.Holding;
 
@@ -99,6 +100,12 @@ internal static class Answers
         else if (accept.Contains("text/html", StringComparison.OrdinalIgnoreCase))
         {
             response.ContentType = "text/html; charset=utf-8";
+            if (status >= StatusCodes.Status500InternalServerError && context.RequestServices.GetRequiredService<UnavailablePage>().With(title, detail) is { } own)
+            {
+                await SendAsync(context, own);
+                return;
+            }
+
             var anchor = link is null ? "" : $" <a href=\"{WebUtility.HtmlEncode(link)}\">{WebUtility.HtmlEncode(link)}</a>";
             body = $"""
                 <!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
@@ -112,9 +119,14 @@ internal static class Answers
             body = $"{title}. {detail}{(link is null ? "" : " " + link)}\n";
         }
 
+        await SendAsync(context, body);
+    }
+
+    private static async Task SendAsync(HttpContext context, string body)
+    {
         var bytes = Encoding.UTF8.GetBytes(body);
-        response.ContentLength = bytes.Length;
-        await response.Body.WriteAsync(bytes, context.RequestAborted);
+        context.Response.ContentLength = bytes.Length;
+        await context.Response.Body.WriteAsync(bytes, context.RequestAborted);
     }
 
     private sealed record Problem(string Title, int Status, string Detail, int? RetryAfter, string? Link);

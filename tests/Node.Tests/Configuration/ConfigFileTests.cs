@@ -341,6 +341,7 @@ public sealed class ConfigFileTests
     [InlineData("access-log: { file: \"-\", format: apache }", "access-log.format")]
     [InlineData("access-log: { file: \"-\", rotate: 1K }", "access-log.rotate")]
     [InlineData("hold-bytes: many", "hold-bytes")]
+    [InlineData("unavailable-page: sorry.html", "unavailable-page")]
     public void A_fault_in_what_readers_meet_names_its_key(string line, string key)
     {
         var faults = FaultsOf(Good.Replace("sites:", $$"""
