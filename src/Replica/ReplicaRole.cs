@@ -155,7 +155,7 @@ public sealed partial class ReplicaRole
     }
 
     private static bool IsForeseen(Exception failure) =>
-        failure is RpcException or IOException or InvalidDataException or TimeoutException or Store.Packs.PackFormatException or OperationCanceledException;
+        failure is RpcException or IOException or StoreException or InvalidDataException or TimeoutException or Store.Packs.PackFormatException or OperationCanceledException;
 
     private async Task FollowAsync(SiteHolding primary, ClusterSnapshot snapshot, CancellationToken cancellation)
     {

@@ -257,7 +257,7 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
         catch (Exception failure) when (failure is AppUnhealthyException or LoadException)
         {
             lastFailure = failure;
-            await warmer.NoteUnhealthyAsync(version, failure.Message);
+            await NoteUnhealthyAsync(version, failure.Message);
             return false;
         }
         catch (Exception failure) when (failure is StoreException or IOException)
@@ -266,6 +266,19 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
             lastFailure = failure;
             Log.NotFlipped(logger, site.Name, version.ToString(), failure.Message);
             return false;
+        }
+    }
+
+    // Where the disk is full neither does the version run nor can that be written down. It is tried again, and that is all the note is for.
+    private async Task NoteUnhealthyAsync(VersionId version, string reason)
+    {
+        try
+        {
+            await warmer.NoteUnhealthyAsync(version, reason);
+        }
+        catch (Exception failure) when (failure is StoreException or IOException)
+        {
+            Log.NotNoted(logger, site.Name, version.ToString(), failure.Message);
         }
     }
 
@@ -282,6 +295,9 @@ internal sealed partial class Applier(SiteConfig site, VersionStore store, Inbox
 
         [LoggerMessage(4014, LogLevel.Error, "{Site}: version {Version} could not become current: {Reason} What was current stays; it is tried again")]
         public static partial void NotFlipped(ILogger logger, string site, string version, string reason);
+
+        [LoggerMessage(4015, LogLevel.Error, "{Site}: that version {Version} does not run here could not be noted: {Reason}")]
+        public static partial void NotNoted(ILogger logger, string site, string version, string reason);
 
         [LoggerMessage(4013, LogLevel.Warning, "{Site}: its apps ended ({Reason}) and are started again")]
         public static partial void AppsEnded(ILogger logger, string site, string reason);

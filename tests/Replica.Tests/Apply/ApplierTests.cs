@@ -1,5 +1,8 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Security.Cryptography;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Mirror.Node.Apps;
 using Mirror.Node.Configuration;
@@ -19,6 +22,7 @@ public sealed class ApplierTests : IAsyncLifetime, IDisposable
     private readonly SampleSite site = new();
     private VersionStore store = null!;
     private GuardClient? guard;
+    private readonly Said said = new();
     private int published;
 
     public async Task InitializeAsync() => store = await site.OpenAsync();
@@ -100,6 +104,35 @@ public sealed class ApplierTests : IAsyncLifetime, IDisposable
 
         await running.Applier.AbortAsync(running.Loop);
         Assert.Null(running.Applier.Apps);
+    }
+
+    [Fact]
+    public async Task That_a_version_does_not_run_and_cannot_even_be_noted_ends_nothing()
+    {
+        await store.DisposeAsync();
+        using (var index = new SqliteConnection($"Data Source={Path.Combine(site.StoreDirectory, "index.db")};Pooling=False"))
+        {
+            index.Open();
+            using var command = index.CreateCommand();
+            command.CommandText = string.Concat(new[] { "INSERT", "UPDATE" }.Select(change =>
+                $"CREATE TRIGGER no_{change} BEFORE {change} ON versions WHEN NEW.note LIKE 'unhealthy%' BEGIN SELECT RAISE(ABORT, 'no room'); END;"));
+            command.ExecuteNonQuery();
+        }
+
+        store = await site.OpenAsync();
+        await UseGuardAsync();
+        var (good, bad, better) = (site.Add(Healthy(200)), site.Add(Broken()), site.Add(Healthy(200).File("fixed", "yes")));
+        var running = Start(TestApp());
+        await running.ReceiveAsync(null, good);
+        await UntilAsync(() => running.Applier.Warm == good.Id);
+        await running.ReceiveAsync(good, bad);
+        await UntilAsync(() => running.Loop.IsCompleted || said.Events.Contains(4015));
+        Assert.False(running.Loop.IsCompleted);
+
+        await running.ReceiveAsync(bad, better);
+        await UntilAsync(() => store.Current?.Id == better.Id);
+        Assert.Equal("", NoteOf(bad));
+        await running.Applier.AbortAsync(running.Loop);
     }
 
     [Fact]
@@ -224,6 +257,17 @@ public sealed class ApplierTests : IAsyncLifetime, IDisposable
         Assert.Equal(0, Boots());
     }
 
+    private sealed class Said : ILogger
+    {
+        public ConcurrentBag<int> Events { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Events.Add(eventId.Id);
+    }
+
     private sealed record Running(SampleSite Site, Inbox Inbox, Applier Applier, Task Loop)
     {
         public async Task ReceiveAsync(VersionRecord? from, VersionRecord to, bool wake = true)
@@ -273,7 +317,7 @@ public sealed class ApplierTests : IAsyncLifetime, IDisposable
         var inbox = new Inbox(store.InboxDirectory, store.Head);
         var apps = new SiteApps(config, member, guard!, TimeProvider.System);
         var warmer = new Warmer(config, store, apps, null, TimeProvider.System, NullLogger.Instance);
-        var applier = new Applier(config, store, inbox, warmer, Publish, TimeProvider.System, NullLogger.Instance);
+        var applier = new Applier(config, store, inbox, warmer, Publish, TimeProvider.System, said);
         return new Running(site, inbox, applier, applier.RunAsync());
 
         Task Publish()
