@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Mirror.Leadership.Voting;
 using Mirror.Node.Configuration;
 using Mirror.Node.Listening;
 using Mirror.Node.Wire;
@@ -7,7 +8,7 @@ using Mirror.Primary.Capture;
 namespace Mirror.Primary.Publish;
 
 /// <summary>Where a proxy waits with the answer to a change. Many who wait at once share one capture.</summary>
-public sealed class DurabilityService(MirrorConfig config, ServedSites sites) : Durability.DurabilityBase
+public sealed class DurabilityService(MirrorConfig config, ServedSites sites, IEpochGate epochs) : Durability.DurabilityBase
 {
     // A caller that is to wait longer is told so by its own deadline.
     private static readonly TimeSpan longest = TimeSpan.FromMinutes(5);
@@ -26,10 +27,12 @@ public sealed class DurabilityService(MirrorConfig config, ServedSites sites) : 
             throw new RpcException(new Status(StatusCode.InvalidArgument, $"Waiting for {request.WithinMs} ms was asked for; give 1 to {longest.TotalMilliseconds} ms."));
         }
 
-        var role = sites.PrimaryOf(request.Site);
-        if (role is null || role.Epoch != request.Epoch)
+        if (sites.PrimaryOf(request.Site) is not { } role || role.Epoch != request.Epoch)
         {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"This node is not the primary of {request.Site} in epoch {request.Epoch}."));
+            // Users are let in before the role is entered, and a reign that has ended is known to be over: in between, ask again.
+            var isOver = epochs.Highest(request.Site) > request.Epoch;
+            throw new RpcException(new Status(
+                isOver ? StatusCode.FailedPrecondition : StatusCode.Unavailable, $"This node {(isOver ? "is not" : "does not act as")} the primary of {request.Site} in epoch {request.Epoch}{(isOver ? "" : " yet")}."));
         }
 
         try
@@ -42,7 +45,7 @@ public sealed class DurabilityService(MirrorConfig config, ServedSites sites) : 
         }
         catch (OperationCanceledException) when (!context.CancellationToken.IsCancellationRequested)
         {
-            throw new RpcException(new Status(StatusCode.FailedPrecondition, $"Epoch {request.Epoch} of {request.Site} has ended here."));
+            throw new RpcException(new Status(StatusCode.Unavailable, $"Epoch {request.Epoch} of {request.Site} has ended here."));
         }
     }
 }

@@ -21,7 +21,7 @@ using Mirror.Testing.Trees;
 
 namespace Mirror.Primary.Tests.Publish;
 
-/// <summary>The service as its peers reach it: over mTLS, by members of the site and one that is not.</summary>
+/// <summary>The services as their peers reach them: over mTLS, by members of the site and one that is not.</summary>
 public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
 {
     private readonly CancellationTokenSource limit = new(TimeSpan.FromMinutes(5));
@@ -43,11 +43,13 @@ public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
             CertificateAuthority.Issue(pki, name, "node", ["127.0.0.1"], TimeProvider.System);
         }
 
+        CertificateAuthority.Issue(pki, "front", "proxy", ["127.0.0.1"], TimeProvider.System);
+
         var member = new MemberConfig("a", MemberKind.Node, "127.0.0.1", FreePort(), 1, site.Files["state"], [], TimeSpan.Zero, 0, new(1, 2));
         config = new MirrorConfig
         {
             Cluster = new("test", TimeSpan.FromSeconds(4), pki),
-            Members = new Dictionary<string, MemberConfig> { ["a"] = member },
+            Members = new Dictionary<string, MemberConfig> { ["a"] = member, ["front"] = member with { Name = "front", Kind = MemberKind.Proxy } },
             Sites = new Dictionary<string, SiteConfig> { [LiveSite.Name] = site.Config },
         };
         epochs = new EpochGate(site.Files["epochs"]);
@@ -59,10 +61,11 @@ public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Services.AddGrpc();
-        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(config).AddSingleton(served).AddSingleton<IEpochGate>(epochs).AddSingleton<ReplicationService>();
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(config).AddSingleton(served).AddSingleton<IEpochGate>(epochs).AddSingleton<ReplicationService>().AddSingleton<DurabilityService>();
         builder.ListenForPeers(member, MemberIdentity.Load(pki, "a", TimeProvider.System));
         host = builder.Build();
         host.MapGrpcService<ReplicationService>();
+        host.MapGrpcService<DurabilityService>();
         await host.StartAsync();
     }
 
@@ -255,6 +258,48 @@ public sealed class ReplicationServiceTests : IAsyncLifetime, IDisposable
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => copies);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => role.CaptureAsync(false, limit.Token));
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => role.WriteFillAsync(new HashSet<ContentHash>(), limit.Token));
+    }
+
+    [Fact]
+    public async Task A_proxy_waits_until_others_have_what_was_written_and_is_told_when_they_have_not()
+    {
+        var proxy = Waiting();
+        await File.WriteAllTextAsync(Path.Combine(site.Root, "page"), "2", limit.Token);
+        var settling = proxy.SettleAsync(new SettleRequest { Site = LiveSite.Name, Epoch = 1, WithinMs = 60_000 }, cancellationToken: limit.Token).ResponseAsync;
+        await role.NewerThanAsync(new(1, 1), limit.Token);
+        role.Report("b", new ReplicaHolding(role.Newest!.Id, role.Newest.Id, default));
+        Assert.True((await settling).Settled);
+
+        await File.WriteAllTextAsync(Path.Combine(site.Root, "page"), "3", limit.Token);
+        Assert.False((await proxy.SettleAsync(new SettleRequest { Site = LiveSite.Name, Epoch = 1, WithinMs = 50 }, cancellationToken: limit.Token)).Settled);
+    }
+
+    [Fact]
+    public async Task Who_asks_before_the_role_is_entered_is_to_ask_again_and_who_asks_after_its_reign_is_told_so()
+    {
+        served.Leave(LiveSite.Name);
+        Assert.Equal(StatusCode.Unavailable, await RefusalAsync(Waiting(), new SettleRequest { Site = LiveSite.Name, Epoch = 1, WithinMs = 1000 }));
+        epochs.Admit(LiveSite.Name, 2);
+        Assert.Equal(StatusCode.FailedPrecondition, await RefusalAsync(Waiting(), new SettleRequest { Site = LiveSite.Name, Epoch = 1, WithinMs = 1000 }));
+    }
+
+    [Fact]
+    public async Task A_stranger_may_not_wait_nor_anybody_for_another_site_or_without_end()
+    {
+        Assert.Equal(StatusCode.PermissionDenied, await RefusalAsync(Waiting("stranger"), new SettleRequest { Site = LiveSite.Name, Epoch = 1, WithinMs = 1000 }));
+        Assert.Equal(StatusCode.PermissionDenied, await RefusalAsync(Waiting(), new SettleRequest { Site = "other", Epoch = 1, WithinMs = 1000 }));
+        Assert.Equal(StatusCode.InvalidArgument, await RefusalAsync(Waiting(), new SettleRequest { Site = LiveSite.Name, Epoch = 1 }));
+        Assert.Equal(StatusCode.InvalidArgument, await RefusalAsync(Waiting(), new SettleRequest { Site = LiveSite.Name, Epoch = 1, WithinMs = uint.MaxValue }));
+    }
+
+    private async Task<StatusCode> RefusalAsync(Durability.DurabilityClient client, SettleRequest request) =>
+        (await Assert.ThrowsAsync<RpcException>(async () => await client.SettleAsync(request, cancellationToken: limit.Token))).StatusCode;
+
+    private Durability.DurabilityClient Waiting(string name = "front")
+    {
+        var channel = PeerChannels.Open(config.Members["a"], MemberIdentity.Load(config.Cluster.Pki, name, TimeProvider.System));
+        channels.Add(channel);
+        return new(channel);
     }
 
     private Replication.ReplicationClient Client(string name = "b")
