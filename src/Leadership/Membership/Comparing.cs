@@ -28,9 +28,9 @@ internal sealed class Comparing(MirrorConfig config, string self, PeerChannels c
                 await Task.Delay(every, time, stoppingToken);
             }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception ended) when (ended is OperationCanceledException or RpcException or ObjectDisposedException && stoppingToken.IsCancellationRequested)
         {
-            // The member is stopping.
+            // The member is stopping, and that ends a question in one way or the other.
         }
     }
 
